@@ -1,0 +1,5 @@
+"""`python -m devreg`."""
+
+from devreg.cli.app import main
+
+main()

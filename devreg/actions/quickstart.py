@@ -1,0 +1,242 @@
+"""The one-command tour: from a machine with nothing to an image that was pushed, listed and pulled.
+
+Each step looks first and changes only what is missing, so that a second run changes nothing; and each records what it
+changes, before it does, so that `undo` can take away exactly that.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from dataclasses import dataclass
+
+from devreg.actions import catalog, provision, push, serve, users
+from devreg.actions import login as logins
+from devreg.actions import trust as trusts
+from devreg.engine import images
+from devreg.engine.client import Engine
+from devreg.host import credentials as stored
+from devreg.host.state import Record, state_folder
+from devreg.model.address import Address
+from devreg.model.credentials import Credentials
+from devreg.model.errors import NotAuthorized, NotFound, ServerError
+from devreg.model.events import Listener, Step
+from devreg.model.reference import Destination, Reference
+from devreg.model.results import StepResult, Tag
+from devreg.model.server import ImagesFrom, Listen, ServerImages
+from devreg.server.definition import PACKAGES_IMAGE
+from devreg.server.htpasswd import generated_password
+
+USER = "devreg"
+IMAGE = Reference("devreg-hello", tag="1")
+_HELLO = "This image came out of your own registry.\n"
+_SERVER, _SERVER_IMAGES, _LOGIN, _TRUST, _IMAGES = "server", "server_images", "login", "trust", "images"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the tour is told: where to listen, which images to run, how long to wait for answers (seconds)."""
+
+    listen: Listen
+    hub: ServerImages
+    images_from: ImagesFrom
+    timeout: float
+
+    @property
+    def address(self) -> Address:
+        """The registry's address, as seen from this machine."""
+        return Address.parse(self.listen.address)
+
+    @property
+    def pushed(self) -> Reference:
+        """What the tour's image is called in the registry."""
+        return IMAGE.at(self.address)
+
+
+@dataclass(frozen=True)
+class Tour:
+    """What came of it. `password` is set when one was made now: it is shown once."""
+
+    steps: tuple[StepResult, ...]
+    address: str
+    tags: tuple[Tag, ...]
+    user: str
+    password: str | None = None
+
+
+def plan(choices: Choices) -> tuple[str, ...]:
+    """What `run` is going to do, a line each. Raises EngineUnreachable where it could not."""
+    engine = provision.answering()
+    return (
+        f"use the Docker engine at {engine.host}" if engine else provision.intention(),
+        f"run a registry at {choices.listen}: anybody may pull, the user {USER} may push",
+        f"have Docker trust {choices.address}, if it does not",
+        f"log in as {USER}; the password is kept in {stored.config_file()}",
+        f"make a small image, push it as {choices.pushed}, list it and pull it without a password",
+    )
+
+
+def run(choices: Choices, listener: Listener) -> Tour:
+    """Take the tour. Whatever is as it should be stays. Raises what the steps raise; `undo` then cleans up."""
+    record = Record("quickstart")
+    engine, engine_step = provision.ensure(record, listener)
+    server_step, password = _serve(engine, choices, record, listener)
+    trust_step = _trust(engine, choices.address, record, listener)
+    login_step, password = _login(engine, choices, password, record, listener)
+    image_steps = _image(engine, choices, record, listener)
+    tags = catalog.tags(str(choices.pushed.name), default=choices.address, timeout=choices.timeout)
+    steps = (engine_step, server_step, trust_step, login_step, *image_steps)
+    return Tour(steps, str(choices.address), tags, USER, password)
+
+
+def recorded() -> tuple[str, ...]:
+    """What `undo` would take away, a line each; empty when there is nothing."""
+    record = Record("quickstart").entries
+    lines = {
+        _IMAGES: "the tour's image in Docker",
+        _LOGIN: f"the login at {record.get(_LOGIN)}",
+        _TRUST: f"Docker's trust in {record.get(_TRUST)}",
+        _SERVER: "the registry with every image in it, and its users",
+        _SERVER_IMAGES: "the images that it ran from",
+        **provision.recorded(record),
+    }
+    return tuple(line for key, line in lines.items() if key in record)
+
+
+def undo(listener: Listener) -> tuple[StepResult, ...]:
+    """Take away what `run` recorded, last thing first. Raises EngineUnreachable when that needs an engine that is down."""
+    record = Record("quickstart")
+    engine = provision.answering() if record.entries else None
+    steps: list[StepResult] = []
+    if address := record.entries.get(_LOGIN):
+        logins.logout(Address.parse(address))
+        record.forget(_LOGIN)
+        steps.append(StepResult("login", "changed", f"logged out of {address}"))
+    if engine:
+        steps += _undo_in_engine(engine, record, listener)
+    return (*steps, *provision.undo(record, engine, listener))
+
+
+def _serve(engine: Engine, choices: Choices, record: Record, listener: Listener) -> tuple[StepResult, str | None]:
+    before = serve.status(engine)
+    if not before.images and not before.volume:
+        record.note(_SERVER, True)
+    absent = [image for image in (*vars(choices.hub).values(), PACKAGES_IMAGE) if not images.exists(engine, image)]
+    if absent and _SERVER in record.entries:
+        record.note(_SERVER_IMAGES, [*record.entries.get(_SERVER_IMAGES, []), *absent])
+    done = serve.up(
+        engine,
+        listen=choices.listen,
+        default_listen=choices.listen,
+        hub=choices.hub,
+        images_from=choices.images_from,
+        user=USER,
+        password=None,
+        listener=listener,
+    )
+    detail = f"answers at {done.status.address}; to stop it: devreg registry down"
+    return StepResult("registry", "changed" if done.changed else "unchanged", detail), done.password
+
+
+def _trust(engine: Engine, address: Address, record: Record, listener: Listener) -> StepResult:
+    if address.is_loopback:
+        return StepResult("trust", "unchanged", "Docker always trusts loopback addresses")
+    if not engine.info().trusts(address):
+        record.note(_TRUST, str(address))
+    done = trusts.trust(engine, address, restart=False, state=state_folder(), listener=listener)
+    return StepResult("trust", "changed" if done.changed else "unchanged", f"Docker trusts {address}")
+
+
+def _login(
+    engine: Engine, choices: Choices, password: str | None, record: Record, listener: Listener
+) -> tuple[StepResult, str | None]:
+    """Log in with the new password, or check the stored one; a stored one that is wrong is replaced by a new one."""
+    known = stored.lookup(choices.address)
+    if password is None and known and _accepted(choices, known, listener):
+        return StepResult("login", "unchanged", f"logged in as {known.username}"), None
+    if password is None:
+        password = generated_password()
+        users.add(engine, USER, password)
+    if known is None:
+        record.note(_LOGIN, str(choices.address))
+    credentials = Credentials(USER, password)
+    done = logins.login(choices.address, credentials, timeout=choices.timeout, listener=listener)
+    return StepResult("login", "changed", f"logged in as {USER}; kept in {done.stored}"), password
+
+
+def _accepted(choices: Choices, credentials: Credentials, listener: Listener) -> bool:
+    try:
+        logins.login(choices.address, credentials, timeout=choices.timeout, listener=listener)
+    except NotAuthorized:
+        return False
+    return True
+
+
+def _image(engine: Engine, choices: Choices, record: Record, listener: Listener) -> list[StepResult]:
+    """Make, push and pull the tour's image, unless the registry has it."""
+    name = choices.pushed
+    if _has(choices, name):
+        return [StepResult("image", "unchanged", f"{name} is in the registry")]
+    record.note(_IMAGES, [str(IMAGE), str(name)])
+    listener(Step(f"making the image {IMAGE}"))
+    images.import_rootfs(engine, _rootfs(), str(IMAGE))
+    to = Destination(choices.address)
+    done = push.push(engine, [str(IMAGE)], default=to, to=None, timeout=choices.timeout, listener=listener)
+    for _, error in done.failed:
+        raise error
+    digest = done.pushed[0].digest
+    for local in (str(IMAGE), str(name)):
+        images.remove(engine, local)
+    listener(Step(f"pulling {name} without a password"))
+    pulled = images.pull(engine, name, None, listener)
+    if pulled.digest != digest:
+        raise ServerError(
+            f"pulled {pulled.digest} where {digest} was pushed", hint="`devreg registry logs` may say more"
+        )
+    return [
+        StepResult("push", "changed", f"{name.name}@{digest}"),
+        StepResult("pull", "changed", "the same digest, without a password"),
+    ]
+
+
+def _has(choices: Choices, name: Reference) -> bool:
+    try:
+        found = catalog.tags(name.name, default=choices.address, timeout=choices.timeout)
+    except NotFound:
+        return False
+    return any(tag.name == name.tag for tag in found)
+
+
+def _rootfs() -> io.BytesIO:
+    """A file system of one file: enough of an image to push."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo("hello.txt")
+        member.size = len(_HELLO)
+        archive.addfile(member, io.BytesIO(_HELLO.encode()))
+    buffer.seek(0)
+    return buffer
+
+
+def _undo_in_engine(engine: Engine, record: Record, listener: Listener) -> list[StepResult]:
+    steps: list[StepResult] = []
+    if names := record.entries.get(_IMAGES):
+        for name in names:
+            images.remove(engine, name)
+        record.forget(_IMAGES)
+        steps.append(StepResult("image", "changed", f"removed {' and '.join(names)} from Docker"))
+    if record.entries.get(_SERVER):
+        serve.down(engine, volumes=True, listener=listener)
+        record.forget(_SERVER)
+        steps.append(StepResult("registry", "changed", "removed, with its data"))
+    if names := record.entries.get(_SERVER_IMAGES):
+        gone = [name for name in dict.fromkeys(names) if images.remove(engine, name)]
+        record.forget(_SERVER_IMAGES)
+        steps.append(
+            StepResult("registry images", "changed", f"removed {', '.join(gone) or 'none: they were not there'}")
+        )
+    if address := record.entries.get(_TRUST):
+        trusts.untrust(engine, Address.parse(address), restart=False, state=state_folder(), listener=listener)
+        record.forget(_TRUST)
+        steps.append(StepResult("trust", "changed", f"Docker no longer trusts {address}"))
+    return steps

@@ -1,0 +1,149 @@
+"""The registry server: up, down, and how it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from devreg.actions import users
+from devreg.actions.server_images import ensure
+from devreg.engine import containers, networks
+from devreg.engine.client import Engine
+from devreg.engine.containers import Found
+from devreg.host import ports
+from devreg.model.address import Address
+from devreg.model.errors import DevregError, NotFound, RefusedOverwrite, ServerError
+from devreg.model.events import Listener, Step, Warn
+from devreg.model.results import ServerStatus, ServerUp
+from devreg.model.server import Container, ImagesFrom, Listen, ServerImages
+from devreg.model.tls import connection
+from devreg.registry.client import connect
+from devreg.server import definition
+
+_START_SECONDS = 60
+_POLL_SECONDS = 0.2
+
+
+def up(
+    engine: Engine,
+    *,
+    listen: Listen | None,
+    default_listen: Listen,
+    hub: ServerImages,
+    images_from: ImagesFrom,
+    user: str,
+    password: str | None,
+    listener: Listener,
+) -> ServerUp:
+    """Run the server; a second call changes nothing. `listen` None keeps where it is published now.
+
+    The first user is made when there is none, with `password` or a generated one, which the result then holds.
+    Raises ServerError, and RefusedOverwrite when a foreign container, network or program is in the way.
+    """
+    existing = containers.find(engine)
+    where = listen or (existing["nginx"].listen if "nginx" in existing else None) or default_listen
+    wanted = definition.containers(where, ensure(engine, hub, images_from, listener))
+    changed = not _matches(existing, wanted)
+    if changed:
+        _replace(engine, existing, wanted, where, listener)
+    _wait_until_it_answers(engine, where)
+    made, generated = users.first(engine, user, password)
+    if not where.is_loopback:
+        listener(Warn(f"{where} is plain HTTP: passwords cross the network in the clear; put TLS in front of it"))
+    return ServerUp(status(engine), changed or made, user if made else None, generated)
+
+
+def down(engine: Engine, *, volumes: bool, listener: Listener) -> bool:
+    """Stop and remove the containers and the network, with `volumes` the data and the users too. True when any was there."""
+    changed = False
+    for found in sorted(containers.find(engine).values(), key=lambda found: found.role):
+        listener(Step(f"stopping {found.name}"))
+        containers.remove(engine, found.id)
+        changed = True
+    changed = networks.remove_network(engine, definition.NETWORK) or changed
+    # The socket's volume holds nothing that is worth keeping.
+    for volume in definition.VOLUMES if volumes else (definition.SOCKET_VOLUME,):
+        changed = networks.remove_volume(engine, volume) or changed
+    return changed
+
+
+def status(engine: Engine) -> ServerStatus:
+    """How the server is now. Never raises for a server that is not there."""
+    found = containers.find(engine)
+    running = len(found) == 2 and all(each.running for each in found.values())
+    listen = found["nginx"].listen if "nginx" in found else None
+    return ServerStatus(
+        running=running,
+        healthy=running and listen is not None and _answers(listen),
+        address=listen.address if listen else None,
+        images={role: each.image for role, each in sorted(found.items())},
+        users=users.names(engine) if "nginx" in found else (),
+        volume=definition.DATA_VOLUME if networks.has_volume(engine, definition.DATA_VOLUME) else None,
+    )
+
+
+def logs(engine: Engine, role: str, *, tail: int | None, follow: bool) -> Iterator[bytes]:
+    """What the registry or nginx wrote. Raises NotFound when the server was never started."""
+    found = containers.find(engine)
+    if role not in found:
+        raise NotFound("the registry server is not there", hint="`devreg registry up` starts it")
+    return containers.logs(engine, found[role].id, tail=tail, follow=follow)
+
+
+def _matches(existing: dict[str, Found], wanted: tuple[Container, ...]) -> bool:
+    return all(
+        (found := existing.get(container.role)) and found.running and found.fingerprint == container.fingerprint
+        for container in wanted
+    )
+
+
+def _replace(
+    engine: Engine, existing: dict[str, Found], wanted: tuple[Container, ...], listen: Listen, listener: Listener
+) -> None:
+    """Remove what does not match and start what does; a failure leaves no container of this attempt behind."""
+    for found in existing.values():
+        containers.remove(engine, found.id)
+    _refuse_busy(engine, listen)
+    networks.ensure_network(engine, definition.NETWORK)
+    for volume in definition.VOLUMES:
+        networks.ensure_volume(engine, volume)
+    created: list[str] = []
+    try:
+        for container in wanted:
+            listener(Step(f"starting {container.name} from {container.image}"))
+            created.append(containers.create(engine, container, definition.NETWORK))
+            containers.start(engine, created[-1])
+    except BaseException:
+        for id in created:
+            containers.remove(engine, id)
+        raise
+
+
+def _refuse_busy(engine: Engine, listen: Listen) -> None:
+    holder = containers.publisher(engine, listen)
+    who = f"the container {holder}" if holder else ports.holder(listen)
+    if who:
+        raise RefusedOverwrite(
+            f"{listen} is in use by {who}", hint="choose another with --listen ADDR:PORT, or stop what is there"
+        )
+
+
+def _wait_until_it_answers(engine: Engine, listen: Listen) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not _answers(listen):
+        stopped = [found.name for found in containers.find(engine).values() if not found.running]
+        if stopped or time.monotonic() > deadline:
+            why = f"{' and '.join(stopped)} stopped" if stopped else f"no answer within {_START_SECONDS} s"
+            raise ServerError(f"the registry did not start: {why}", hint="`devreg registry logs` says why")
+        time.sleep(_POLL_SECONDS)
+
+
+def _answers(listen: Listen) -> bool:
+    """Whether a read goes all the way through nginx to the registry."""
+    address = Address.parse(f"http://{listen.address}")
+    try:
+        with connect(connection(address, trusted=True), timeout=5, user_agent="devreg") as registry:
+            next(registry.repositories(), None)
+    except DevregError:
+        return False
+    return True

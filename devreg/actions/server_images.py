@@ -1,0 +1,70 @@
+"""The images of the registry server: pulled from a hub, or built here from the distribution's packages."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+
+from devreg.engine import images
+from devreg.engine.client import Engine
+from devreg.host import packages
+from devreg.model.errors import DevregError, ServerError
+from devreg.model.events import Listener, Step, Warn, silent
+from devreg.model.reference import Reference
+from devreg.model.server import ImagesFrom, ServerImages
+from devreg.server.definition import PACKAGES_IMAGE
+from devreg.server.rootfs import ROOTS, Rootfs, wanted
+
+
+def ensure(engine: Engine, hub: ServerImages, source: ImagesFrom, listener: Listener) -> ServerImages:
+    """The images to use, in the engine afterwards. What the engine has is neither pulled nor built again.
+
+    Raises ServerError when they cannot be had: both causes, when both ways were tried.
+    """
+    packaged = ServerImages(PACKAGES_IMAGE, PACKAGES_IMAGE)
+    if source is ImagesFrom.HUB:
+        _pull(engine, hub, listener)
+        return hub
+    if source is ImagesFrom.PACKAGES:
+        _build(engine, listener)
+        return packaged
+    if images.exists(engine, PACKAGES_IMAGE) and not _all_there(engine, hub):
+        return packaged
+    try:
+        _pull(engine, hub, listener)
+    except DevregError as error:
+        listener(Warn(f"{error.message}; building the images from Debian's packages instead"))
+        _build(engine, listener)
+        return packaged
+    return hub
+
+
+def _all_there(engine: Engine, hub: ServerImages) -> bool:
+    return images.exists(engine, hub.registry) and images.exists(engine, hub.nginx)
+
+
+def _pull(engine: Engine, hub: ServerImages, listener: Listener) -> None:
+    for image in (hub.registry, hub.nginx):
+        if not images.exists(engine, image):
+            listener(Step(f"pulling {image}"))
+            images.pull(engine, Reference.parse(image), None, silent)
+
+
+def _build(engine: Engine, listener: Listener) -> None:
+    if images.exists(engine, PACKAGES_IMAGE):
+        return
+    if not packages.available():
+        raise ServerError(
+            "the images can only be built from packages on Debian and its relatives",
+            hint="load them into the engine (`docker load`), or name others with `devreg config set registry_image …`",
+        )
+    listener(Step(f"building {PACKAGES_IMAGE} from the packages {', '.join(ROOTS)}"))
+    with packages.fetched(ROOTS) as fetched, tempfile.TemporaryFile() as tar:
+        rootfs = Rootfs(tar)
+        for package in fetched:
+            if wanted(package.name, package.section):
+                with packages.contents(package) as contents, tarfile.open(contents) as archive:
+                    rootfs.add(archive)
+        rootfs.finish()
+        tar.seek(0)
+        images.import_rootfs(engine, tar, PACKAGES_IMAGE)

@@ -1,0 +1,224 @@
+"""`devreg trust` and `devreg untrust`: an address in the engine's list of insecure registries, proven live."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from devreg.actions.daemon_change import Change, carry_out, put_back
+from devreg.actions.daemon_target import FLAVOUR, Target, locate
+from devreg.host import files
+from devreg.model import daemon_json
+from devreg.model.address import Address
+from devreg.model.engine import EngineInfo, RunningContainer
+from devreg.model.errors import ConfigUnusable, DevregError, EngineRefused
+from devreg.model.events import Listener, Step, Warn
+from devreg.model.insecure_entry import has_entry, lint
+from devreg.model.results import Trusted
+
+if TYPE_CHECKING:
+    from devreg.engine.client import Engine
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `trust` or `untrust` would do. `changed` False: nothing. `stops`: running containers that a restart would
+    stop; `needs_restart`: a reload is known not to do on this engine."""
+
+    address: str
+    flavour: str
+    file: str
+    changed: bool
+    needs_restart: bool
+    stops: tuple[RunningContainer, ...]
+
+
+@dataclass(frozen=True)
+class _View:
+    """An address as the file and the live engine have it. `network`: the trusted network that the address is in."""
+
+    target: Target
+    entry: str
+    before: bytes | None
+    text: str
+    listed: bool
+    live: bool
+    network: str | None
+
+    @property
+    def file(self) -> Path:
+        return self.target.dockerd.config_file
+
+    @property
+    def by_flag(self) -> bool:
+        return has_entry(self.target.dockerd.flags, self.entry)
+
+    def settled(self, trusted: bool) -> bool:
+        """Whether everything is as it should be already."""
+        if trusted and (self.network or (self.by_flag and self.live)):
+            return True
+        return self.listed is trusted and self.live is trusted
+
+
+def plan(engine: Engine, address: Address, *, trusted: bool = True) -> Plan:
+    """What it would take to have `address` trusted, or not. Reads only. Raises as `trust` does, but needs no root."""
+    view = _look(engine, address)
+    info = view.target.info
+    return Plan(
+        address=view.entry,
+        flavour=FLAVOUR,
+        file=str(view.file),
+        changed=not view.settled(trusted),
+        needs_restart=_loses_list_on_reload(info),
+        stops=_stopped_by_restart(engine, info),
+    )
+
+
+def trust(engine: Engine, address: Address, *, restart: bool, state: Path, listener: Listener) -> Trusted:
+    """Have the engine use plain HTTP or unverified TLS for `address`.
+
+    `restart`: restart Docker instead of reloading it. `state`: the folder for lock and backups, /var/lib/devreg.
+    Raises ConfigUnusable (an engine or file that cannot be changed: nothing was), EngineRefused (undone),
+    RollbackFailed (undoing failed too), EngineUnreachable.
+    """
+    return _bring_about(engine, address, trusted=True, restart=restart, state=state, listener=listener)
+
+
+def untrust(engine: Engine, address: Address, *, restart: bool, state: Path, listener: Listener) -> Trusted:
+    """The opposite of `trust`, with the same arguments and errors. A list that gets empty leaves with its key."""
+    return _bring_about(engine, address, trusted=False, restart=restart, state=state, listener=listener)
+
+
+def _bring_about(
+    engine: Engine, address: Address, *, trusted: bool, restart: bool, state: Path, listener: Listener
+) -> Trusted:
+    view = _look(engine, address)
+    if not trusted and view.network:
+        listener(Warn(f"{view.entry} stays trusted as a part of the network {view.network}"))
+    if view.settled(trusted):
+        return _result(view, "none", changed=False)
+    if not files.is_root():
+        raise ConfigUnusable(f"changing {view.file} takes root", hint="run the command again with sudo")
+    with files.locked(state / "daemon.json.lock"):
+        view = _look(engine, address)  # another devreg may have been at it
+        if view.settled(trusted):
+            return _result(view, "none", changed=False)
+        _refuse_hopeless(view, restart)
+        return _change(engine, view, trusted=trusted, restart=restart, state=state, listener=listener)
+
+
+def _look(engine: Engine, address: Address) -> _View:
+    target = locate(engine)
+    file = target.dockerd.config_file
+    before = files.read(file)
+    text = daemon_json.decode(before or b"", str(file))
+    listed = daemon_json.entries(daemon_json.parse(text, str(file)))
+    lint(listed, str(file))
+    return _View(
+        target=target,
+        entry=str(address),
+        before=before,
+        text=text,
+        listed=has_entry(listed, str(address)),
+        live=str(address) in target.info.insecure,
+        network=_network(address, target.info),
+    )
+
+
+def _change(engine: Engine, view: _View, *, trusted: bool, restart: bool, state: Path, listener: Listener) -> Trusted:
+    if trusted:
+        after = daemon_json.with_entry(view.text, view.entry)
+    else:
+        after = _spelled_out(daemon_json.without_entry(view.text, view.entry))
+    change = Change(
+        before=view.before,
+        after=after.encode(),
+        proof=lambda info: (view.entry in info.insecure) is trusted,
+        restart=restart,
+    )
+    stops = tuple(container.name for container in _stopped_by_restart(engine, view.target.info)) if restart else ()
+    backup = carry_out(engine, view.target, change, state / "backups", listener)
+    if not trusted:
+        _tidy(view, after, listener)
+    listener(Step(f"Docker {'trusts' if trusted else 'no longer trusts'} {view.entry}"))
+    return _result(view, "restart" if restart else "reload", changed=True, backup=backup, stopped=stops)
+
+
+def _spelled_out(text: str) -> str:
+    """`text` with the list in it: a reload acts only on keys that are there, so dropping the last entry takes `[]`."""
+    return text if daemon_json.KEY in daemon_json.parse(text) else daemon_json.with_list(text, [])
+
+
+def _tidy(view: _View, after: str, listener: Listener) -> None:
+    """Take the emptied list out of the file. The running engine keeps its empty list, and a restart gives the same."""
+    if daemon_json.entries(daemon_json.parse(after)):
+        return
+    had_key = daemon_json.KEY in daemon_json.parse(view.text)
+    try:
+        put_back(view.file, daemon_json.without_key(after).encode() if had_key else view.before)
+    except DevregError as error:
+        listener(Warn(f"an empty insecure-registries list stays in {view.file}, which is harmless: {error}"))
+
+
+def _refuse_hopeless(view: _View, restart: bool) -> None:
+    """Refuse before the first write what is known to fail."""
+    dockerd, info = view.target.dockerd, view.target.info
+    if dockerd.flags:
+        where = f"`systemctl edit --full {dockerd.unit}`" if dockerd.unit else "where dockerd is started"
+        raise ConfigUnusable(
+            "dockerd runs with --insecure-registry flags: with the list in daemon.json too it would not start again",
+            hint=f"change the flags {where}, or move their values to {view.file}",
+        )
+    if restart and not dockerd.restartable:
+        raise EngineRefused(
+            f"dockerd (process {dockerd.pid}) has a parent that may watch over it: devreg does not restart it",
+            hint="leave out --restart: a reload stops no container; or restart it where it is managed",
+        )
+    if not restart and _loses_list_on_reload(info):
+        raise EngineRefused(
+            f"Docker {info.version} with registry mirrors loses its list on a reload (moby#45552)",
+            hint="run the command again with --restart, or update Docker",
+        )
+
+
+def _loses_list_on_reload(info: EngineInfo) -> bool:
+    """Engines 23.0.0 to 23.0.6 and 24.0.0 with `registry-mirrors` set, see moby#45552."""
+    found = re.match(r"(\d+)\.(\d+)\.(\d+)", info.version)
+    version = tuple(map(int, found.groups())) if found else ()
+    return bool(info.mirrors) and ((23, 0, 0) <= version <= (23, 0, 6) or version == (24, 0, 0))
+
+
+def _network(address: Address, info: EngineInfo) -> str | None:
+    """The trusted network that the address is in; every engine has 127.0.0.0/8. Names are for the engine to resolve."""
+    try:
+        ip = ipaddress.ip_address("127.0.0.1" if address.host == "localhost" else address.host)
+    except ValueError:
+        return None
+    return next((cidr for cidr in info.insecure_cidrs if ip in ipaddress.ip_network(cidr, strict=False)), None)
+
+
+def _stopped_by_restart(engine: Engine, info: EngineInfo) -> tuple[RunningContainer, ...]:
+    return () if info.live_restore else engine.running()
+
+
+def _result(
+    view: _View,
+    applied: Literal["reload", "restart", "none"],
+    *,
+    changed: bool,
+    backup: Path | None = None,
+    stopped: tuple[str, ...] = (),
+) -> Trusted:
+    return Trusted(
+        address=view.entry,
+        flavour=FLAVOUR,
+        file=str(view.file),
+        applied=applied,
+        verified=True,
+        changed=changed,
+        backup=str(backup) if backup else None,
+        stopped=stopped,
+    )

@@ -1,0 +1,1 @@
+"""The command line: words in, one action called, its result handed to output."""

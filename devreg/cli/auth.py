@@ -1,0 +1,54 @@
+"""`devreg login`, `devreg logout`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devreg.cli.options import Json, PasswordStdin, password, settings, timeout
+from devreg.model.address import Address
+from devreg.model.credentials import Credentials
+from devreg.output import console, document
+
+Where = Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="The registry.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's commands to the root command."""
+    app.command()(login)
+    app.command()(logout)
+
+
+def login(
+    address: Where = None,
+    username: Annotated[
+        str, typer.Option("--username", "-u", help="The user.", prompt="User name", show_default=False)
+    ] = "",
+    password_stdin: PasswordStdin = False,
+    as_json: Json = False,
+) -> None:
+    """Log in to a registry: proven by a write, then stored where Docker looks."""
+    from devreg.actions import login as action
+    from devreg.output.progress import reporting
+
+    registry = Address.parse(settings.get("registry", address).value)
+    secret = password(password_stdin, f"Password for {username} at {registry}")
+    with reporting() as listener:
+        done = action.login(registry, Credentials(username, secret), timeout=timeout(), listener=listener)
+    if as_json:
+        document.success("login", done, changed=True)
+    else:
+        console.result(f"logged in to {done.address} as {done.username}; kept in {done.stored}")
+
+
+def logout(address: Where = None, as_json: Json = False) -> None:
+    """Forget the credentials of a registry."""
+    from devreg.actions import login as action
+
+    registry = Address.parse(settings.get("registry", address).value)
+    changed = action.logout(registry)
+    if as_json:
+        document.success("logout", {"address": str(registry)}, changed=changed)
+    else:
+        console.result(f"logged out of {registry}" if changed else f"no credentials were stored for {registry}")

@@ -1,0 +1,109 @@
+"""The only place that turns exceptions into a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import typer
+
+from devreg import __version__
+from devreg.model.errors import DevregError, PartlyDone
+from devreg.output import console, document
+
+BUG = 3
+INTERRUPTED = 130
+
+
+def run(app: typer.Typer, words: Sequence[str]) -> int:
+    """Run the command line, and give the exit code. Nothing raised below gets past here."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    as_json = "--json" in words
+    try:
+        result = typer.main.get_command(app).main(list(words), prog_name="devreg", standalone_mode=False)
+        sys.stdout.flush()
+        return _code(result if isinstance(result, int) else 0)
+    except DevregError as error:
+        return _tell(words, as_json, error.code, error.message, error.hint, error.exit_code)
+    except typer.TyperException as error:
+        return _usage(words, as_json, error)
+    except (typer.Abort, KeyboardInterrupt):
+        return _tell(
+            words,
+            as_json,
+            "interrupted",
+            "interrupted",
+            "run the command again; it starts from a clean state",
+            INTERRUPTED,
+        )
+    except BrokenPipeError:
+        # The reader of a pipe has gone, as `head` does: nobody is left to tell. Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # the boundary is the one place for it
+        return _bug(words, as_json, error)
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM undoes what Ctrl-C undoes."""
+    raise KeyboardInterrupt
+
+
+def _code(result: int) -> int:
+    if result == INTERRUPTED:
+        console.note("devreg: interrupted")
+    return result
+
+
+def _tell(words: Sequence[str], as_json: bool, code: str, message: str, hint: str, exit_code: int) -> int:
+    if as_json and code != PartlyDone.code:  # a command that was partly done has printed its document
+        document.failure(_command(words), code, message, hint)
+    else:
+        console.failure(message, hint)
+    return exit_code
+
+
+def _usage(words: Sequence[str], as_json: bool, error: typer.TyperException) -> int:
+    message = error.format_message()
+    if not words or "\n" in message:  # no words at all: the message is the help
+        console.note(message)
+        return error.exit_code
+    command = " ".join(["devreg", *_command(words).split()])
+    return _tell(
+        words, as_json, "usage", message.rstrip("."), f"`{command} --help` shows how it is used", error.exit_code
+    )
+
+
+def _bug(words: Sequence[str], as_json: bool, error: Exception) -> int:
+    """A bug of ours: one line for the user, and a report to send. It has no values in it, so no secrets."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [
+        f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames if "devreg" in frame.filename
+    ]
+    where = " < ".join(reversed(lines[-6:]))
+    report = f"devreg {__version__}, Python {sys.version.split()[0]}, {sys.platform}: {type(error).__name__} at {where}"
+    return _tell(words, as_json, "bug", f"this is a bug in devreg: {report}", "please report that line", BUG)
+
+
+def _command(words: Sequence[str]) -> str:
+    """The command that the words name, such as `registry up`: what stands before the first option or argument."""
+    group = typer.main.get_command(_app())
+    names: list[str] = []
+    for word in words:
+        commands = getattr(group, "commands", {})
+        if word not in commands:
+            break
+        names.append(word)
+        group = commands[word]
+    return " ".join(names)
+
+
+def _app() -> typer.Typer:
+    from devreg.cli.app import app
+
+    return app

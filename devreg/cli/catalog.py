@@ -1,0 +1,50 @@
+"""`devreg repos`, `devreg tags`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devreg.cli.options import Json, Registry, settings, timeout
+from devreg.model.address import Address
+from devreg.output import document, tables
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's commands to the root command."""
+    app.command()(repos)
+    app.command()(tags)
+
+
+def repos(
+    address: Annotated[
+        str | None, typer.Argument(metavar="[ADDRESS]", help="The registry.", show_default=False)
+    ] = None,
+    registry: Registry = None,
+    as_json: Json = False,
+) -> None:
+    """List the repositories of a registry."""
+    from devreg.actions import catalog as action
+
+    found = action.repositories(Address.parse(settings.get("registry", address or registry).value), timeout=timeout())
+    if as_json:
+        document.success("repos", {"repositories": found})
+    else:
+        tables.repositories(found)
+
+
+def tags(
+    repository: Annotated[str, typer.Argument(metavar="REPO", help="A repository, with or without its registry.")],
+    registry: Registry = None,
+    as_json: Json = False,
+) -> None:
+    """List the tags of a repository with digest, size, age and platforms."""
+    from devreg.actions import catalog as action
+
+    default = Address.parse(settings.get("registry", registry).value)
+    found = action.tags(repository, default=default, timeout=timeout())
+    if as_json:
+        document.success("tags", {"tags": found}, ok=not any(tag.error for tag in found))
+    else:
+        tables.tags(found)

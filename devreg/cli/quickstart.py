@@ -1,0 +1,91 @@
+"""`devreg quickstart`: the tour."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devreg.cli.options import Json, Yes, agreed, settings, timeout
+from devreg.model.results import StepResult
+from devreg.model.server import ImagesFrom, Listen, ServerImages
+from devreg.output import console, document, tables
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's command to the root command."""
+    app.command()(quickstart)
+
+
+def quickstart(
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="ADDR:PORT", help="Where to publish the registry.", show_default="127.0.0.1:5000"),
+    ] = None,
+    images_from: Annotated[
+        ImagesFrom, typer.Option(help="Pull the registry's images, or build them from Debian's packages.")
+    ] = ImagesFrom.AUTO,
+    undo: Annotated[bool, typer.Option("--undo", help="Take away everything that quickstart has set up.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """From nothing to a pushed image: an engine, a registry, a login, a push, a list and a pull."""
+    if undo:
+        _undo(yes, as_json)
+    else:
+        _tour(settings.get("listen", listen).value, images_from, yes, as_json)
+
+
+def _tour(listen: str, images_from: ImagesFrom, yes: bool, as_json: bool) -> None:
+    from devreg.actions import quickstart as action
+    from devreg.output.progress import reporting
+
+    hub = ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value)
+    choices = action.Choices(Listen.parse(listen), hub, images_from, timeout())
+    _announce("this will:", action.plan(choices))
+    if not agreed("Go on?", yes):
+        raise typer.Abort
+    with reporting() as listener:
+        done = action.run(choices, listener)
+    changed = any(step.state == "changed" for step in done.steps)
+    if as_json:
+        document.success("quickstart", done, changed=changed)
+        return
+    _print(done.steps)
+    tables.tags(done.tags)
+    if done.password:
+        console.result(f"user {done.user}, password {done.password} (shown only now; you are logged in already)")
+    console.note("next:")
+    console.note(f"  devreg push IMAGE          your own image, as {done.address}/IMAGE")
+    console.note("  devreg repos               what is in the registry")
+    console.note(f"  docker pull {done.address}/devreg-hello:1")
+    console.note("  devreg quickstart --undo   take all of this away again")
+
+
+def _undo(yes: bool, as_json: bool) -> None:
+    from devreg.actions import quickstart as action
+    from devreg.output.progress import reporting
+
+    steps: tuple[StepResult, ...] = ()
+    if lines := action.recorded():
+        _announce("this removes:", lines)
+        if not agreed("Go on?", yes):
+            raise typer.Abort
+        with reporting() as listener:
+            steps = action.undo(listener)
+    if as_json:
+        document.success("quickstart", {"steps": steps}, changed=bool(steps))
+    elif steps:
+        _print(steps)
+    else:
+        console.result("quickstart has set up nothing that is still there")
+
+
+def _announce(title: str, lines: tuple[str, ...]) -> None:
+    console.note(title)
+    for line in lines:
+        console.note(f"  - {line}")
+
+
+def _print(steps: tuple[StepResult, ...]) -> None:
+    tables.triples(("STEP", "STATE", "DETAIL"), [(step.name, step.state, step.detail) for step in steps])

@@ -1,0 +1,174 @@
+"""`devreg registry`: run the registry server."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from devreg.cli.options import Json, PasswordStdin, Yes, agreed, password, settings
+from devreg.model.errors import UsageError
+from devreg.model.server import ImagesFrom, Listen, ServerImages
+from devreg.output import console, document, tables
+
+app = typer.Typer(help="Run a registry: anybody may pull, users may push.", no_args_is_help=True, rich_markup_mode=None)
+user_app = typer.Typer(help="Who may push.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(user_app, name="user")
+
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user.")]
+
+
+class Role(str, Enum):
+    """Which of the two containers."""
+
+    REGISTRY = "registry"
+    NGINX = "nginx"
+
+
+@app.command()
+def up(
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="ADDR:PORT", help="Where to publish it.", show_default="127.0.0.1:5000, or where it is"),
+    ] = None,
+    images_from: Annotated[
+        ImagesFrom, typer.Option(help="Pull the images, or build them from Debian's packages; auto does what works.")
+    ] = ImagesFrom.AUTO,
+    user: Annotated[str, typer.Option("--user", "-u", help="The first user.")] = "devreg",
+    password_stdin: PasswordStdin = False,
+    as_json: Json = False,
+) -> None:
+    """Start the registry, or bring it to the wanted state. A second call changes nothing."""
+    from devreg.actions import serve
+    from devreg.engine.client import connect
+    from devreg.output.progress import reporting
+
+    given = settings.get("listen", listen)
+    with reporting() as listener:
+        done = serve.up(
+            connect(),
+            listen=None if given.source == "default" else Listen.parse(given.value),
+            default_listen=Listen.parse(settings.get("listen").value),
+            hub=ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value),
+            images_from=images_from,
+            user=user,
+            password=password(from_stdin=True, prompt="") if password_stdin else None,
+            listener=listener,
+        )
+    if as_json:
+        document.success(
+            "registry up", {**vars(done.status), "user": done.user, "password": done.password}, changed=done.changed
+        )
+        return
+    console.result(
+        f"the registry answers at {done.status.address}{'' if done.changed else '; nothing had to be changed'}"
+    )
+    if done.password:
+        console.result(f"user {done.user}, password {done.password} (shown only now)")
+    console.note("anybody who reaches it may pull; to push: `devreg login`, then `devreg push IMAGE`")
+    console.note("to stop it: `devreg registry down` (the data stays)")
+
+
+@app.command()
+def down(
+    volumes: Annotated[bool, typer.Option("--volumes", help="Remove the images and the users too.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Stop the registry. Its data stays unless --volumes is given."""
+    from devreg.actions import serve
+    from devreg.engine.client import connect
+    from devreg.output.progress import reporting
+
+    engine = connect()
+    if volumes and not agreed("This removes every image in the registry, and its users. Go on?", yes):
+        raise typer.Abort
+    with reporting() as listener:
+        changed = serve.down(engine, volumes=volumes, listener=listener)
+    if as_json:
+        document.success("registry down", {"volumes": volumes}, changed=changed)
+    elif not changed:
+        console.result("the registry was not there")
+    else:
+        console.result(
+            "the registry is gone" if volumes else "the registry is stopped; its data stays for the next `registry up`"
+        )
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """How the registry is."""
+    from devreg.actions import serve
+    from devreg.engine.client import connect
+
+    state = serve.status(connect())
+    if as_json:
+        document.success("registry status", state)
+        return
+    word = "healthy" if state.healthy else "running, but does not answer" if state.running else "not running"
+    rows = [("state", word), ("address", state.address or "-")]
+    rows += [(f"{role} image", image) for role, image in state.images.items()]
+    rows += [("users", ", ".join(state.users) or "-"), ("data", f"volume {state.volume}" if state.volume else "-")]
+    tables.pairs(rows)
+
+
+@app.command()
+def logs(
+    role: Annotated[Role, typer.Argument(help="Which of the two.")] = Role.REGISTRY,
+    tail: Annotated[
+        int | None, typer.Option("--tail", "-n", min=0, help="The last lines only.", show_default=False)
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
+) -> None:
+    """What the registry, or the nginx in front of it, wrote."""
+    from devreg.actions import serve
+    from devreg.engine.client import connect
+
+    for chunk in serve.logs(connect(), role.value, tail=tail, follow=follow):
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+
+@user_app.command("list")
+def list_users(as_json: Json = False) -> None:
+    """The users who may push."""
+    from devreg.actions import users
+    from devreg.engine.client import connect
+
+    names = users.names(connect())
+    if as_json:
+        document.success("registry user list", {"users": names})
+    else:
+        for name in names:
+            console.result(name)
+
+
+@user_app.command("add")
+def add_user(name: UserName, password_stdin: PasswordStdin = False, as_json: Json = False) -> None:
+    """Add a user, or give one a new password. Effective at once."""
+    from devreg.actions import users
+    from devreg.engine.client import connect
+
+    secret = password(password_stdin, f"New password for {name}", twice=True)
+    if not secret:
+        raise UsageError("the password is empty", hint="write it to standard input: `… --password-stdin < FILE`")
+    new = users.add(connect(), name, secret)
+    if as_json:
+        document.success("registry user add", {"user": name, "new": new}, changed=True)
+    else:
+        console.result(f"added {name}" if new else f"{name} has a new password")
+
+
+@user_app.command("remove")
+def remove_user(name: UserName, as_json: Json = False) -> None:
+    """Remove a user. Effective at once."""
+    from devreg.actions import users
+    from devreg.engine.client import connect
+
+    users.remove(connect(), name)
+    if as_json:
+        document.success("registry user remove", {"user": name}, changed=True)
+    else:
+        console.result(f"removed {name}")

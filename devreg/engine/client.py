@@ -1,0 +1,94 @@
+"""The connection to the local engine, found as the docker CLI finds it, and what the engine says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import docker
+import requests
+
+from devreg.engine.errors import translated, unreachable
+from devreg.model.engine import EngineInfo, RunningContainer
+
+# A silent commit of a big layer can take minutes; the SDK's 60 s would cancel the push (measured).
+READ_TIMEOUT_SECONDS = 900
+
+
+class Engine:
+    """An engine that answered. `host` is its endpoint, such as `unix:///var/run/docker.sock`."""
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        self.client = client
+        self.host = _endpoint(client)
+
+    def ping(self) -> bool:
+        """Whether the engine answers now."""
+        try:
+            return bool(self.client.ping())
+        except (docker.errors.DockerException, requests.RequestException, OSError):
+            return False
+
+    def info(self) -> EngineInfo:
+        """What the engine says of itself now."""
+        with translated("ask the engine about itself"):
+            return _info(self.client.info(), self.client.version())
+
+    def running(self) -> tuple[RunningContainer, ...]:
+        """The containers that run now, by name."""
+        with translated("list the running containers"):
+            found = [
+                RunningContainer(container.name or container.id or "?", _restart_policy(container.attrs))
+                for container in self.client.containers.list(ignore_removed=True)
+            ]
+        return tuple(sorted(found, key=lambda container: container.name))
+
+    def contents(self) -> dict[str, int]:
+        """How many containers, images and volumes the engine holds, by these words in the singular."""
+        with translated("look at what the engine holds"):
+            client = self.client
+            return {
+                "container": len(client.containers.list(all=True, ignore_removed=True)),
+                "image": len(client.images.list()),
+                "volume": len(client.volumes.list()),
+            }
+
+
+def connect() -> Engine:
+    """The engine of DOCKER_HOST, of the CLI's context, or of the default socket. Raises EngineUnreachable."""
+    try:
+        return Engine(docker.from_env(version="auto", timeout=READ_TIMEOUT_SECONDS))
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        raise unreachable(error) from error
+
+
+def _endpoint(client: docker.DockerClient) -> str:
+    """The SDK hides the path of a unix socket behind `http+docker://localhost`; its adapter knows it."""
+    base = str(client.api.base_url)
+    if not base.startswith("http+docker://"):
+        return base
+    adapter = client.api.get_adapter(base)
+    return f"unix://{getattr(adapter, 'socket_path', '/var/run/docker.sock')}"
+
+
+def _restart_policy(attrs: dict[str, Any]) -> str:
+    return str(attrs.get("HostConfig", {}).get("RestartPolicy", {}).get("Name") or "no")
+
+
+def _info(info: dict[str, Any], version: dict[str, Any]) -> EngineInfo:
+    registries = info.get("RegistryConfig") or {}
+    indexes = registries.get("IndexConfigs") or {}
+    components = [str(component.get("Name")) for component in version.get("Components") or []]
+    system = str(info.get("OperatingSystem") or "")
+    return EngineInfo(
+        version=str(info.get("ServerVersion") or ""),
+        operating_system=system,
+        os_type=str(info.get("OSType") or ""),
+        rootless=any("rootless" in option for option in info.get("SecurityOptions") or []),
+        podman=any("Podman" in name for name in components),
+        desktop=system == "Docker Desktop",
+        insecure=tuple(sorted(name for name, index in indexes.items() if not index.get("Secure", True))),
+        insecure_cidrs=tuple(sorted(registries.get("InsecureRegistryCIDRs") or [])),
+        live_restore=bool(info.get("LiveRestoreEnabled")),
+        mirrors=tuple(registries.get("Mirrors") or []),
+        storage_driver=str(info.get("Driver") or ""),
+    )

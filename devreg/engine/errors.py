@@ -1,0 +1,62 @@
+"""The docker SDK's exceptions, turned into devreg's in one place."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import docker
+import requests
+
+from devreg.model.errors import DevregError, EngineUnreachable, NotFound, ServerError
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Run a call of the SDK; `doing` completes "could not …" when it fails.
+
+    Raises NotFound for the engine's 404, EngineUnreachable when nothing answers, ServerError for any other refusal.
+    """
+    try:
+        yield
+    except docker.errors.NotFound as error:
+        raise NotFound(
+            f"could not {doing}: {reason(error)}", hint="`docker images` and `docker ps -a` list what is there"
+        ) from error
+    except docker.errors.APIError as error:
+        raise ServerError(f"could not {doing}: {reason(error)}", hint="the engine's log has the details") from error
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        raise unreachable(error) from error
+
+
+def reason(error: docker.errors.APIError) -> str:
+    """The engine's own sentence, without the SDK's URL and status around it."""
+    explanation = error.explanation or str(error)
+    return explanation.decode(errors="replace") if isinstance(explanation, bytes) else str(explanation).strip()
+
+
+def unreachable(error: BaseException) -> DevregError:
+    """Why no engine answers, told from the operating system's error below the SDK's."""
+    for cause in _causes(error):
+        if isinstance(cause, PermissionError):
+            return EngineUnreachable(
+                "the engine's socket may not be opened by this user",
+                hint="use sudo, or join its group: `sudo usermod -aG docker $USER`, then log in again",
+            )
+        if isinstance(cause, FileNotFoundError | ConnectionRefusedError):
+            return EngineUnreachable(
+                "no engine answers: is Docker running?",
+                hint="start it (`sudo systemctl start docker`), or let `devreg quickstart` set one up",
+            )
+        if isinstance(cause, socket.gaierror | TimeoutError):
+            return EngineUnreachable(
+                f"the engine cannot be reached: {cause}", hint="check DOCKER_HOST and `docker context ls`"
+            )
+    return EngineUnreachable(f"the engine cannot be used: {error}", hint="check DOCKER_HOST and `docker context ls`")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,159 @@
+"""Credentials where Docker keeps them: a credential helper, else `config.json` (docker/cli, "Credential stores").
+
+`credHelpers.<registry>` wins over `credsStore`, which wins over `auths`. A helper that is configured and does not work
+(no desktop session, not installed) must not keep anybody from logging in: `config.json` takes its place.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from devreg.host.files import write_atomic
+from devreg.host.run import CommandFailed, run
+from devreg.model.address import Address
+from devreg.model.credentials import Credentials
+from devreg.model.errors import ConfigUnusable
+
+_HELPER_SECONDS = 15
+_HUB_KEY = "https://index.docker.io/v1/"
+
+
+def lookup(address: Address) -> Credentials | None:
+    """The stored credentials of a registry, None when there are none. Raises ConfigUnusable for a broken file."""
+    key = _key(address)
+    from_environment = _parsed(os.environ.get("DOCKER_AUTH_CONFIG", ""), "DOCKER_AUTH_CONFIG")
+    config = _read()
+    helper = _helper(config, key)
+    found = _entry(from_environment, key) or (_ask(helper, key) if helper else None)
+    return found or _entry(config, key)
+
+
+def store(address: Address, credentials: Credentials) -> str:
+    """Keep credentials for Docker and devreg, and say where. Raises ConfigUnusable when they cannot be written."""
+    key, config = _key(address), _read()
+    helper = _helper(config, key)
+    if helper and _tell(helper, "store", _helper_entry(key, credentials)):
+        _drop(config, key)
+        return f"the credential helper {helper}"
+    auths = config.setdefault("auths", {})
+    plain = f"{credentials.username}:{credentials.secret}".encode()
+    auths[key] = (
+        {"auth": base64.b64encode(b"<token>:").decode(), "identitytoken": credentials.secret}
+        if credentials.is_identity_token
+        else {"auth": base64.b64encode(plain).decode()}
+    )
+    _write(config)
+    return str(config_file())
+
+
+def erase(address: Address) -> bool:
+    """Forget the credentials of a registry. False when there were none."""
+    key, config = _key(address), _read()
+    helper = _helper(config, key)
+    erased = helper is not None and _ask(helper, key) is not None and _tell(helper, "erase", key)
+    return _drop(config, key) or erased
+
+
+def config_file() -> Path:
+    """Docker's client configuration, where `DOCKER_CONFIG` says, else in the home folder."""
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+
+
+def _key(address: Address) -> str:
+    return _HUB_KEY if str(address) in ("docker.io", "index.docker.io", "registry-1.docker.io") else str(address)
+
+
+def _read() -> dict[str, Any]:
+    file = config_file()
+    try:
+        return _parsed(file.read_text(), str(file))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigUnusable(
+            f"{file} cannot be read: {error}", hint="is it this user's? set DOCKER_CONFIG otherwise"
+        ) from error
+
+
+def _parsed(text: str, source: str) -> dict[str, Any]:
+    if not text.strip():
+        return {}
+    try:
+        config = json.loads(text)
+    except ValueError as error:
+        raise ConfigUnusable(
+            f"{source} is not valid JSON: {error}", hint="mend it or move it away, then log in again"
+        ) from error
+    if not isinstance(config, dict) or not isinstance(config.get("auths", {}), dict):
+        raise ConfigUnusable(f"{source} is not what Docker writes", hint="mend it or move it away, then log in again")
+    return config
+
+
+def _write(config: dict[str, Any]) -> None:
+    file = config_file()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomic(file, json.dumps(config, indent="\t").encode(), mode=0o600)
+
+
+def _drop(config: dict[str, Any], key: str) -> bool:
+    """Take an entry out of config.json, in whichever of its spellings."""
+    spellings = [each for each in config.get("auths", {}) if _same(each, key)]
+    for spelling in spellings:
+        del config["auths"][spelling]
+    if spellings:
+        _write(config)
+    return bool(spellings)
+
+
+def _entry(config: dict[str, Any], key: str) -> Credentials | None:
+    for spelling, entry in config.get("auths", {}).items():
+        if _same(spelling, key) and isinstance(entry, dict):
+            return _decoded(entry)
+    return None
+
+
+def _same(spelling: str, key: str) -> bool:
+    """Old clients wrote keys as URLs; Docker still compares host and port only."""
+    return spelling == key or spelling.removeprefix("https://").removeprefix("http://").partition("/")[0] == key
+
+
+def _decoded(entry: dict[str, Any]) -> Credentials | None:
+    if token := entry.get("identitytoken"):
+        return Credentials("<token>", str(token))
+    try:
+        name, colon, secret = base64.b64decode(str(entry.get("auth") or "")).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return Credentials(name, secret.rstrip("\0")) if colon and name else None
+
+
+def _helper(config: dict[str, Any], key: str) -> str | None:
+    """The program that keeps this registry's credentials, None when none is configured or it is not installed."""
+    suffix = (config.get("credHelpers") or {}).get(key) or config.get("credsStore")
+    return shutil.which(f"docker-credential-{suffix}") if suffix else None
+
+
+def _ask(helper: str, key: str) -> Credentials | None:
+    try:
+        answer = json.loads(run([helper, "get"], input=key, timeout=_HELPER_SECONDS).stdout)
+        return Credentials(str(answer["Username"]), str(answer["Secret"]))
+    except (CommandFailed, ValueError, KeyError, TypeError):
+        return None
+
+
+def _tell(helper: str, verb: str, text: str) -> bool:
+    try:
+        run([helper, verb], input=text, timeout=_HELPER_SECONDS)
+    except CommandFailed:
+        return False
+    return True
+
+
+def _helper_entry(key: str, credentials: Credentials) -> str:
+    return json.dumps({"ServerURL": key, "Username": credentials.username, "Secret": credentials.secret})

@@ -1,0 +1,102 @@
+"""Install and start a Docker engine on a machine that has none, and stop it again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from devreg.host.run import CommandFailed, detach, run
+from devreg.model.errors import EngineUnreachable
+
+# docker.io needs the parser where the kernel has AppArmor, and certificates for hubs; both are only recommended by it.
+PACKAGES = ("docker.io", "apparmor", "ca-certificates")
+LOG = Path("/var/log/dockerd.log")
+_SERVICE_SECONDS = 90
+_ANSWER_SECONDS = 30
+_POLL_SECONDS = 0.2
+
+
+def installed() -> bool:
+    """Whether there is a dockerd to start."""
+    return shutil.which("dockerd", path=_path()) is not None
+
+
+def start(answers: Callable[[], bool]) -> dict[str, object]:
+    """Start dockerd: by systemd where it runs, else by the init script, else detached.
+
+    An init script that does not get it to answer (some cannot set their limits in containers) gives way to a detached
+    dockerd. Returns what `stop` needs, and `how`, for people. Raises EngineUnreachable with dockerd's last words.
+    """
+    if Path("/run/systemd/system").is_dir():
+        _service(["systemctl", "start", "docker"])
+        if _wait(answers):
+            return {"how": "systemd", "stop": "systemctl stop docker docker.socket"}
+        raise EngineUnreachable(
+            "systemd started Docker, but it does not answer", hint="`journalctl -u docker -n 50` says why"
+        )
+    if Path("/etc/init.d/docker").exists():
+        with suppress(EngineUnreachable):
+            _service(["service", "docker", "start"])
+            if _wait(answers):
+                return {"how": "its init script", "stop": "service docker stop"}
+    return _detached(answers)
+
+
+def stop(started: dict[str, object]) -> None:
+    """Stop the engine that `start` started."""
+    pid = started.get("pid")
+    with suppress(CommandFailed, ProcessLookupError, psutil.NoSuchProcess):
+        if not isinstance(pid, int):
+            run(str(started["stop"]).split(), timeout=_SERVICE_SECONDS)
+        elif psutil.Process(pid).name() == "dockerd":
+            os.kill(pid, signal.SIGTERM)
+            _wait(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+
+def _detached(answers: Callable[[], bool]) -> dict[str, object]:
+    try:
+        pid = detach([shutil.which("dockerd", path=_path()) or "dockerd"], log=LOG, env={**os.environ, "PATH": _path()})
+    except CommandFailed as error:
+        raise EngineUnreachable(
+            f"dockerd could not be started: {error}", hint="install Docker, then try again"
+        ) from error
+    if _wait(lambda: answers() or not psutil.pid_exists(pid)) and answers():
+        return {"how": "a detached dockerd", "stop": f"kill {pid}", "pid": pid}
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    raise EngineUnreachable(f"dockerd does not start here: {_last_words()}", hint=f"{LOG} has all that it said")
+
+
+def _service(argv: list[str]) -> None:
+    try:
+        run(argv, timeout=_SERVICE_SECONDS)
+    except CommandFailed as error:
+        raise EngineUnreachable(f"Docker could not be started: {error}", hint="see the service's log") from error
+
+
+def _wait(done: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _path() -> str:
+    """Where daemons are, which is not on everybody's PATH."""
+    return f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def _last_words() -> str:
+    with suppress(OSError):
+        lines = [line for line in LOG.read_text(errors="replace").splitlines() if line.strip()]
+        return lines[-1] if lines else "it said nothing"
+    return "it left no log"

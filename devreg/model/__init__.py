@@ -1,0 +1,1 @@
+"""Values and pure logic. No I/O, standard library only."""

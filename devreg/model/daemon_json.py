@@ -1,0 +1,217 @@
+"""dockerd's daemon.json as text → text: one list of it is edited, every other byte stays.
+
+The rules are the engine's (measured on engine 20.10 and 28.5): comments, trailing commas, a byte order mark and a
+string where a list belongs keep Docker from starting; of duplicate keys the last one silently wins, so it is refused.
+An empty file, which 20.10 refuses and 23 takes, counts as `{}`. A file that is refused is never changed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from json.decoder import scanstring  # type: ignore[attr-defined]  # the standard library's own string scanner
+
+from devreg.model.errors import ConfigUnusable
+from devreg.model.insecure_entry import has_entry, same
+
+KEY = "insecure-registries"
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_HINT = "correct the file by hand; devreg has not touched it"
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Where a member of an object or an item of a list is. An item has no key: it starts where its value starts."""
+
+    start: int
+    key: str
+    key_end: int
+    value: int
+    end: int
+
+
+def decode(data: bytes, source: str) -> str:
+    """The text of a file. Raises ConfigUnusable when it is not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigUnusable(f"{source} is not UTF-8 text: byte {error.start + 1}", hint=_HINT) from error
+
+
+def parse(text: str, source: str = "daemon.json") -> dict[str, object]:
+    """The settings in the text of `source`; a blank text has none.
+
+    Raises ConfigUnusable that names line and column for anything that is not one JSON object without duplicate keys and
+    with a list of strings (or nothing) under `insecure-registries`.
+    """
+    if not text.strip(" \t\r\n"):
+        return {}
+    try:
+        settings = json.loads(text, parse_constant=_refuse_constant)
+        _refuse_duplicates(text, _skip(text, 0), source)
+    except json.JSONDecodeError as error:
+        raise _fault(source, text, error.pos, _explain(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigUnusable(f"{source} is not usable JSON: {error}", hint=_HINT) from error
+    if not isinstance(settings, dict):
+        raise _fault(source, text, _skip(text, 0), "the settings must be an object, in { }")
+    _refuse_other_types(text, settings, source)
+    return settings
+
+
+def entries(settings: dict[str, object]) -> list[str]:
+    """The list of insecure registries among parsed settings."""
+    listed = settings.get(KEY, [])
+    return [str(entry) for entry in listed] if isinstance(listed, list) else []
+
+
+def with_entry(text: str, entry: str) -> str:
+    """`text` with `entry` in the list, in the style of what is there; unchanged when it is in already.
+
+    White space inside an empty `[ ]` or `{ }` is not kept. Raises ConfigUnusable as `parse` does.
+    """
+    listed = entries(parse(text))
+    if has_entry(listed, entry):
+        return text
+    if not listed:
+        return with_list(text, [entry])
+    value = _member(text).value
+    items = list(_spans(text, value))
+    end = items[-1].end
+    return text[:end] + _separator(text, value, items) + json.dumps(entry) + text[end:]
+
+
+def without_entry(text: str, entry: str) -> str:
+    """`text` without `entry` in the list. An emptied list stays as `[]`: a reload needs the key to drop the last entry.
+
+    Undoes `with_entry` byte for byte when the list had entries before. Raises ConfigUnusable as `parse` does.
+    """
+    while has_entry(listed := entries(parse(text)), entry):
+        if len(listed) == 1:
+            return with_list(text, [])
+        items = list(_spans(text, _member(text).value))
+        place = max(i for i, other in enumerate(listed) if same(other, entry))
+        text = _cut(text, items, place)
+    return text
+
+
+def with_list(text: str, listed: Sequence[str]) -> str:
+    """`text` with exactly `listed` as the list, on one line. Raises ConfigUnusable as `parse` does."""
+    value = f"[{', '.join(json.dumps(entry) for entry in listed)}]"
+    if not text.strip(" \t\r\n"):
+        return f'{{\n  "{KEY}": {value}\n}}\n'
+    if KEY in parse(text):
+        member = _member(text)
+        return text[: member.value] + value + text[member.end :]
+    top = _skip(text, 0)
+    members = list(_spans(text, top))
+    if not members:
+        newline = "\r\n" if "\r\n" in text else "\n"
+        return f'{text[:top]}{{{newline}  "{KEY}": {value}{newline}}}{text[text.index("}", top) + 1 :]}'
+    last = members[-1]
+    colon = text[last.key_end : last.value]
+    colon = colon if re.fullmatch(" ?: ?", colon) else ": "
+    return f'{text[: last.end]}{_separator(text, top, members)}"{KEY}"{colon}{value}{text[last.end :]}'
+
+
+def without_key(text: str) -> str:
+    """`text` without the list and its key. Raises ConfigUnusable as `parse` does."""
+    settings = parse(text)
+    if KEY not in settings:
+        return text
+    if len(settings) == 1:
+        return f"{text[: _skip(text, 0)]}{{}}{text[text.rindex('}') + 1 :]}"
+    members = list(_spans(text, _skip(text, 0)))
+    return _cut(text, members, next(i for i, member in enumerate(members) if member.key == KEY))
+
+
+def _cut(text: str, spans: Sequence[_Span], place: int) -> str:
+    """`text` without one of several spans: with the comma before the last one, or else with the comma after it."""
+    if place == len(spans) - 1:
+        return text[: spans[place - 1].end] + text[spans[place].end :]
+    return text[: spans[place].start] + text[spans[place + 1].start :]
+
+
+def _separator(text: str, opening: int, spans: Sequence[_Span]) -> str:
+    """What to write between the last span and a new one: as between the last two, else as before the only one."""
+    if len(spans) > 1:
+        return text[spans[-2].end : spans[-1].start]
+    lead = text[opening + 1 : spans[0].start]
+    spaced = re.search(r'":\s', text) is not None
+    return "," + (lead or (" " if spaced else ""))
+
+
+def _skip(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _member(text: str) -> _Span:
+    return next(member for member in _spans(text, _skip(text, 0)) if member.key == KEY)
+
+
+def _spans(text: str, at: int) -> Iterator[_Span]:
+    """The members or items of the object or list that opens at `at`, in text that json.loads has accepted."""
+    decoder = json.JSONDecoder()
+    closing, keyed = ("}", True) if text[at] == "{" else ("]", False)
+    at = _skip(text, at + 1)
+    while text[at] != closing:
+        start, key, key_end = at, "", at
+        if keyed:
+            key, key_end = scanstring(text, at + 1)
+            at = _skip(text, _skip(text, key_end) + 1)
+        _, end = decoder.raw_decode(text, at)
+        yield _Span(start, key, key_end, at, end)
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+
+
+def _refuse_duplicates(text: str, at: int, source: str) -> None:
+    if text[at] not in "{[":
+        return
+    seen: set[str] = set()
+    for span in _spans(text, at):
+        if text[at] == "{" and span.key in seen:
+            raise _fault(source, text, span.start, f"the key {span.key!r} is there twice; Docker takes the last one")
+        seen.add(span.key)
+        _refuse_duplicates(text, span.value, source)
+
+
+def _refuse_other_types(text: str, settings: dict[str, object], source: str) -> None:
+    if KEY not in settings:
+        return
+    member = _member(text)
+    if not isinstance(settings[KEY], list):
+        raise _fault(source, text, member.value, f"{KEY!r} must be a list of strings, in [ ]")
+    for item in _spans(text, member.value):
+        if text[item.value] != '"':
+            raise _fault(source, text, item.value, f"{KEY!r} has an item that is not a string")
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _fault(source: str, text: str, at: int, fault: str) -> ConfigUnusable:
+    line = text.count("\n", 0, at) + 1
+    column = at - text.rfind("\n", 0, at)
+    return ConfigUnusable(f"{source}, line {line}, column {column}: {fault}", hint=_HINT)
+
+
+def _explain(error: json.JSONDecodeError) -> str:
+    """The faults that people make, by name; Python's words for the others."""
+    text, at = error.doc, error.pos
+    if text.startswith("\ufeff"):
+        return "the file begins with a byte order mark (BOM), which Docker refuses: save it as plain UTF-8"
+    if text.startswith(("//", "/*", "#"), at):
+        return "a comment; JSON has none"
+    # Python up to 3.12 points at the bracket behind the comma, later ones at the comma.
+    if (re.search(r",\s*$", text[:at]) and text.startswith(("}", "]"), at)) or re.match(r",\s*[}\]]", text[at:]):
+        return "a trailing comma; JSON has none"
+    if text.startswith("'", at):
+        return "a single quote; JSON strings stand in double quotes"
+    return f"invalid JSON: {error.msg[:1].lower()}{error.msg[1:]}"

@@ -1,0 +1,54 @@
+"""What devreg wants to know about a container engine."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from devreg.model.address import Address
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """The engine's own words (`GET /info`, `GET /version`).
+
+    `insecure`: the names in its live list of insecure registries; `insecure_cidrs`: the networks in it.
+    """
+
+    version: str
+    operating_system: str
+    os_type: str
+    rootless: bool
+    podman: bool
+    desktop: bool
+    insecure: tuple[str, ...]
+    insecure_cidrs: tuple[str, ...]
+    live_restore: bool
+    mirrors: tuple[str, ...]
+    storage_driver: str
+
+    def trusts(self, address: Address) -> bool:
+        """Whether the engine would use plain HTTP or unverified TLS for `address`.
+
+        Names compare byte for byte with the port (measured: `h` does not match `h:5000`); networks match IP literals.
+        """
+        if str(address) in self.insecure:
+            return True
+        try:
+            ip = ipaddress.ip_address(address.host)
+        except ValueError:
+            return False
+        return any(ip in ipaddress.ip_network(cidr, strict=False) for cidr in self.insecure_cidrs)
+
+
+@dataclass(frozen=True)
+class RunningContainer:
+    """A container that a restart of the engine would stop."""
+
+    name: str
+    restart_policy: str
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the engine starts it again by itself."""
+        return self.restart_policy in ("always", "unless-stopped", "on-failure")

@@ -1,0 +1,42 @@
+"""What happens during an action, told to a listener while it happens.
+
+Actions and adapters never print: they call the listener that they were given, `output` decides what is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing is about to be done, or was found done: a line for a person."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Warn:
+    """Something that the user should know although the action goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """How far one layer of a push or pull is. Bytes; `total` is 0 while unknown; `done` at its last event."""
+
+    id: str
+    status: str
+    current: int = 0
+    total: int = 0
+    done: bool = False
+
+
+Event = Step | Warn | Layer
+Listener = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """The listener of those who do not listen."""

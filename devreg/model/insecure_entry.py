@@ -1,0 +1,66 @@
+"""How the engine reads one entry of its list of insecure registries.
+
+Source: `loadInsecureRegistries` in moby's registry/config.go, and a reload of a real engine for each spelling (the
+table is in tests/unit/model/test_insecure_entry.py). `dockerd --validate` does not check this list.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+
+from devreg.model.errors import ConfigUnusable
+
+_SCHEME = re.compile("^https?://", re.IGNORECASE)
+_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST_PORT = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::(?P<port>[0-9]+))?")
+_IP_PORT = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]:|(?P<v4>[0-9.]+):)(?P<port>\+?[0-9]*)")
+
+
+def has_entry(listed: Iterable[str], entry: str) -> bool:
+    """Whether the engine reads `entry` out of the list: it strips http:// and https:// and compares byte for byte."""
+    return any(same(other, entry) for other in listed)
+
+
+def same(other: str, entry: str) -> bool:
+    """Whether the listed `other` means `entry` to the engine."""
+    return _SCHEME.sub("", other) == entry
+
+
+def lint(listed: Sequence[str], source: str = "daemon.json") -> None:
+    """Raise ConfigUnusable that names the entries with which Docker refuses to start; a running engine ignores them."""
+    bad = [entry for entry in listed if not _accepted(entry)]
+    if bad:
+        raise ConfigUnusable(
+            f"{source} has entries in insecure-registries with which Docker will not start again: "
+            + ", ".join(map(repr, bad)),
+            hint="write each as host, host:port, [::1]:5000 or 10.0.0.0/8; devreg has not touched the file",
+        )
+
+
+def _accepted(entry: str) -> bool:
+    if entry.startswith("-") or entry.endswith("-"):
+        return False
+    entry = _SCHEME.sub("", entry, count=1)
+    if "/" in entry:
+        return _is_network(entry)
+    match = _HOST_PORT.fullmatch(entry)
+    if match is None:
+        match = _IP_PORT.fullmatch(entry)
+        if match is None or not _is_ip(match["v6"] or match["v4"]):
+            return _is_ip(entry)
+    return not match["port"] or int(match["port"][:9]) <= 65535
+
+
+def _is_network(entry: str) -> bool:
+    ip, _, length = entry.partition("/")
+    return _is_ip(ip) and bool(re.fullmatch("[0-9]{1,3}", length)) and int(length) <= (128 if ":" in ip else 32)
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text

@@ -1,0 +1,152 @@
+"""Manifests: what a tag or a digest in a registry stands for (OCI image-spec; Docker image manifest v2).
+
+The bytes come from elsewhere: whatever is in them ends as a value or as a DevregError.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from devreg.model.imageconfig import platform
+from devreg.model.wire import is_digest, json_object, unusable
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_IMAGE = "application/vnd.oci.image.manifest.v1+json"
+OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_IMAGE = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+json"
+DOCKER_SCHEMA1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+
+ACCEPTED = (OCI_INDEX, DOCKER_LIST, OCI_IMAGE, DOCKER_IMAGE)
+"""What to ask a registry for. With fewer, it converts what it has, and the digest is another."""
+
+_IMAGE_CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
+_ATTESTATION = ("vnd.docker.reference.type", "attestation-manifest")
+
+Kind = Literal["image", "index", "schema1", "artifact"]
+_KINDS: dict[str, Kind] = {
+    OCI_INDEX: "index",
+    DOCKER_LIST: "index",
+    OCI_IMAGE: "image",
+    DOCKER_IMAGE: "image",
+    OCI_ARTIFACT: "artifact",
+    DOCKER_SCHEMA1: "schema1",
+    DOCKER_SCHEMA1_SIGNED: "schema1",
+}
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """A pointer to content: its type, digest and size in bytes; `platform` as `linux/arm64/v8`, None when not given."""
+
+    media_type: str
+    digest: str
+    size: int
+    platform: str | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest that was read. `size` is its own, in bytes.
+
+    `config` and `layers` are an image's or an artifact's, `children` an index's, without attestations: those are no
+    platform's image. A schema 1 manifest has none of them.
+    """
+
+    kind: Kind
+    media_type: str
+    digest: str
+    size: int
+    config: Descriptor | None = None
+    layers: tuple[Descriptor, ...] = ()
+    children: tuple[Descriptor, ...] = ()
+
+    @property
+    def content_size(self) -> int | None:
+        """Bytes of layers and config as the registry stores them; None for an index and for schema 1."""
+        if self.kind in ("index", "schema1"):
+            return None
+        return sum(layer.size for layer in self.layers) + (self.config.size if self.config else 0)
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """The platforms that an index names, in its order, each once. An image's platform is in its config."""
+        return tuple(dict.fromkeys(child.platform for child in self.children if child.platform))
+
+
+def parse_manifest(body: bytes, *, media_type: str, digest: str) -> Manifest:
+    """Read a manifest. `media_type` is the answer's Content-Type; one that says nothing gives way to the content.
+
+    Raises RegistryUnreachable for anything that is not a manifest, also for one that is an image and an index at
+    once, which each client would read differently (image-spec, CVE-2021-41190).
+    """
+    content = json_object(body, "the manifest")
+    if "manifests" in content and ("layers" in content or "config" in content):
+        raise unusable("the manifest is an image and an index at once")
+    media_type = _media_type(content, media_type)
+    kind = _KINDS[media_type]
+    if kind == "schema1":
+        return Manifest(kind, media_type, digest, len(body))
+    if kind == "index":
+        entries = [_object(entry) for entry in _list(content, "manifests")]
+        children = tuple(_descriptor(entry) for entry in entries if not _is_attestation(entry))
+        return Manifest(kind, media_type, digest, len(body), children=children)
+    if kind == "artifact":
+        blobs = tuple(_descriptor(_object(entry)) for entry in _list(content, "blobs"))
+        return Manifest(kind, media_type, digest, len(body), layers=blobs)
+    config = _descriptor(_object(content.get("config")))
+    layers = tuple(_descriptor(_object(entry)) for entry in _list(content, "layers"))
+    is_image = config.media_type in _IMAGE_CONFIGS and not content.get("artifactType")
+    return Manifest("image" if is_image else "artifact", media_type, digest, len(body), config, layers)
+
+
+def _media_type(content: dict[str, object], header: str) -> str:
+    said = header.partition(";")[0].strip().lower()
+    for candidate in (said, content.get("mediaType")):
+        if isinstance(candidate, str) and candidate in _KINDS:
+            return candidate
+    if content.get("schemaVersion") == 1:
+        return DOCKER_SCHEMA1
+    if "manifests" in content:
+        return OCI_INDEX
+    if "config" in content and "layers" in content:
+        return OCI_IMAGE
+    raise unusable("the manifest is of no known kind")
+
+
+def _descriptor(entry: dict[str, object]) -> Descriptor:
+    media_type, digest, size = entry.get("mediaType", ""), entry.get("digest"), entry.get("size")
+    if not isinstance(media_type, str) or not media_type.isprintable():
+        raise unusable("a media type in the manifest is not a text")
+    if not isinstance(digest, str) or not is_digest(digest):
+        raise unusable("a digest in the manifest is missing or invalid")
+    if type(size) is not int or not 0 <= size < 2**63:  # JSON's true is an int to isinstance
+        raise unusable("a size in the manifest is missing or invalid")
+    return Descriptor(media_type, digest, size, _platform(entry))
+
+
+def _platform(entry: dict[str, object]) -> str | None:
+    return platform(_object(entry["platform"])) if entry.get("platform") is not None else None
+
+
+def _is_attestation(entry: dict[str, object]) -> bool:
+    annotations = entry.get("annotations") or {}
+    name, value = _ATTESTATION
+    return _object(annotations).get(name) == value or _platform(entry) == "unknown/unknown"
+
+
+def _list(content: dict[str, object], key: str) -> list[object]:
+    value = content.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise unusable(f"{key} in the manifest is not a list")
+    return value
+
+
+def _object(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise unusable("the manifest has something else where an object belongs")
+    return value

@@ -1,0 +1,95 @@
+"""References: `[registry/]repository[:tag][@digest]`, by the grammar of the engine (distribution/reference)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from devreg.model.address import Address
+from devreg.model.errors import UsageError
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_MAX_NAME = 255
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A parsed reference. `registry` is None for a name that carries none; `tag` and `digest` as they were given."""
+
+    repository: str
+    registry: Address | None = None
+    tag: str | None = None
+    digest: str | None = None
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.name}{tag}{digest}"
+
+    @property
+    def name(self) -> str:
+        """`registry/repository`, without tag and digest."""
+        return f"{self.registry}/{self.repository}" if self.registry else self.repository
+
+    @property
+    def version(self) -> str:
+        """What stands after `/manifests/` in the registry's API: the digest, else the tag, else `latest`."""
+        return self.digest or self.tag or "latest"
+
+    def at(self, registry: Address, prefix: str = "") -> Reference:
+        """The same image in another registry, below `prefix` when one is given."""
+        repository = f"{prefix}/{self.repository}" if prefix else self.repository
+        return replace(self, registry=registry, repository=checked_repository(repository))
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read a reference. Raises UsageError that names the fault."""
+        rest, _, digest = text.partition("@")
+        if "@" in text and not _DIGEST.fullmatch(digest):
+            raise _bad(text, f"{digest!r} is not a digest such as sha256: and 64 hex digits")
+        registry, rest = _split_registry(rest)
+        repository, colon, tag = rest.partition(":")
+        if colon and not _TAG.fullmatch(tag):
+            raise _bad(text, f"{tag!r} is not a tag: up to 128 letters, digits, and _ . - inside")
+        return cls(checked_repository(repository), registry, tag or None, digest or None)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where `push --to` sends images: a registry, and a prefix for their names (empty for none)."""
+
+    registry: Address
+    prefix: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Destination:
+        """Read `REGISTRY[/PREFIX]`. Raises UsageError that names the fault."""
+        scheme, mark, rest = text.rpartition("://")
+        host, _, prefix = rest.strip("/").partition("/")
+        return cls(Address.parse(f"{scheme}{mark}{host}"), checked_repository(prefix) if prefix else "")
+
+
+def checked_repository(name: str) -> str:
+    """`name`, or UsageError when no registry would take it as a repository."""
+    if name != name.lower():
+        raise _bad(name, "repository names are lower case", f"write {name.lower()}")
+    if len(name) > _MAX_NAME or not _REPOSITORY.fullmatch(name):
+        raise _bad(name, "a repository name is lower-case words joined by / . _ or -")
+    return name
+
+
+def _split_registry(text: str) -> tuple[Address | None, str]:
+    """The engine's rule: the first part is a registry if it has a dot or a colon in it, or is `localhost`."""
+    first, slash, rest = text.partition("/")
+    if first in ("http:", "https:"):
+        raise _bad(text, "a reference has no scheme", f"write {text.partition('://')[2]}")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return Address.parse(first), rest
+    return None, text
+
+
+def _bad(text: str, fault: str, hint: str = "write it as [registry/]repository[:tag]") -> UsageError:
+    return UsageError(f"not an image reference: {text!r}: {fault}", hint=hint)

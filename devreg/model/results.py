@@ -1,0 +1,146 @@
+"""What actions return: frozen, plain, ready for a table or for JSON.
+
+Sizes in bytes; times as RFC 3339 UTC text; digests with their algorithm. `devreg/output/json.py` turns field names
+into keys as they are, so a name here is part of the JSON contract.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Repository:
+    """One line of `repos`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One line of `tags`. `error` says why the rest is empty when a tag could not be read."""
+
+    repository: str
+    name: str
+    digest: str | None = None
+    size: int | None = None
+    created: str | None = None
+    platforms: tuple[str, ...] = ()
+    media_type: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Layers:
+    """How the layers of a push got there."""
+
+    sent: int = 0
+    mounted: int = 0
+    existing: int = 0
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """One image that is in the registry now. `reference` is `name:tag`, `digest` the manifest's."""
+
+    image: str
+    reference: str
+    digest: str
+    route: Literal["engine", "direct"]
+    bytes_sent: int
+    layers: Layers = field(default_factory=Layers)
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """One image that is in the engine now. `changed` is False when it was there before."""
+
+    reference: str
+    digest: str
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """What `trust` and `untrust` did. `stopped`: containers that a restart stopped."""
+
+    address: str
+    flavour: str
+    file: str
+    applied: Literal["reload", "restart", "none"]
+    verified: bool
+    changed: bool
+    backup: str | None = None
+    stopped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """One step of a longer job such as quickstart."""
+
+    name: str
+    state: Literal["changed", "unchanged", "failed"]
+    detail: str
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """The registry server as it is now. `address` is None when it was never started; `volume` holds the data."""
+
+    running: bool
+    healthy: bool
+    address: str | None
+    images: dict[str, str]
+    users: tuple[str, ...]
+    volume: str | None
+
+
+@dataclass(frozen=True)
+class ServerUp:
+    """What `registry up` did. `password` is set only when it was generated now, to be shown once."""
+
+    status: ServerStatus
+    changed: bool
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class LoggedIn:
+    """A login that the registry has accepted. `stored` says where the credentials are now."""
+
+    address: str
+    username: str
+    stored: str
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """What `status` tells about the engine; `error` when none answers."""
+
+    host: str | None = None
+    version: str | None = None
+    storage_driver: str | None = None
+    insecure: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class RegistryState:
+    """What `status` tells about the default registry. `username` is whose credentials are stored."""
+
+    address: str
+    source: str
+    reachable: bool
+    url: str | None = None
+    username: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """`devreg status`."""
+
+    engine: EngineState
+    registry: RegistryState

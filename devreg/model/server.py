@@ -1,0 +1,90 @@
+"""What a container of the registry server is, for those who describe it (`server`) and those who run it (`engine`)."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Literal
+
+from devreg.model.errors import UsageError
+
+LABEL_ROLE = "io.devreg.role"
+LABEL_DEFINITION = "io.devreg.definition"
+
+Role = Literal["registry", "nginx"]
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where the server is published on this machine."""
+
+    ip: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return ipaddress.ip_address(self.ip).is_loopback
+
+    @property
+    def address(self) -> str:
+        """What to call the server from this machine: every-address listeners answer on loopback too."""
+        return f"127.0.0.1:{self.port}" if ipaddress.ip_address(self.ip).is_unspecified else str(self)
+
+    @classmethod
+    def parse(cls, text: str) -> Listen:
+        """Read `ADDR:PORT`, `[::1]:PORT` or `:PORT` (every address). Raises UsageError that names the fault."""
+        host, colon, digits = text.rpartition(":")
+        hint = "write it as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000"
+        if not colon or not (digits.isascii() and digits.isdigit()) or not 1 <= int(digits) <= 65535:
+            raise UsageError(f"cannot listen on {text!r}: the port has to be a number from 1 to 65535", hint=hint)
+        host = {"": "0.0.0.0", "localhost": "127.0.0.1"}.get(host, host.strip("[]"))  # noqa: S104 - asked for by leaving it out
+        try:
+            return cls(str(ipaddress.ip_address(host)), int(digits))
+        except ValueError as error:
+            raise UsageError(f"cannot listen on {text!r}: {host!r} is not an IP address", hint=hint) from error
+
+
+class ImagesFrom(str, Enum):
+    """`--images-from`: `auto` pulls, and builds from packages when that fails."""
+
+    AUTO = "auto"
+    HUB = "hub"
+    PACKAGES = "packages"
+
+
+@dataclass(frozen=True)
+class ServerImages:
+    """The image of each role."""
+
+    registry: str
+    nginx: str
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container: everything the engine has to be told. `mounts` and `files` are keyed by the path inside.
+
+    `command` replaces the image's entrypoint. `inner_port` is the port that `publish` leads to.
+    """
+
+    role: Role
+    name: str
+    image: str
+    command: tuple[str, ...]
+    mounts: dict[str, str]
+    files: dict[str, str]
+    user: str | None = None
+    publish: Listen | None = None
+    inner_port: int | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything of the definition does: so `up` knows whether a container is still right."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()

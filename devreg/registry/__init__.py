@@ -1,0 +1,1 @@
+"""The remote registry's HTTP API. The only importer of `httpx`."""

@@ -1,0 +1,165 @@
+"""A registry, as the rest of devreg sees it (OCI distribution-spec; Docker Registry HTTP API v2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from urllib.parse import quote
+
+import httpx
+
+from devreg.model.credentials import Credentials
+from devreg.model.errors import DevregError, RegistryUnreachable
+from devreg.model.manifest import ACCEPTED, DOCKER_SCHEMA1_SIGNED, Descriptor, Manifest, parse_manifest
+from devreg.model.tls import Connection, Tls
+from devreg.model.wire import digest_of, is_digest, json_object, same_digest, unusable
+from devreg.registry.pages import names
+from devreg.registry.probe import SpeaksHttps, check_registry
+from devreg.registry.session import Session
+
+MAX_CONFIG = 4 * 2**20
+"""Bytes of a config blob that are read; real ones have a few kilobytes."""
+
+_SCHEMES = {
+    Tls.VERIFIED: ("https",),
+    Tls.PLAIN: ("http",),
+    Tls.LOOPBACK: ("https", "http"),
+    Tls.INSECURE: ("https", "http"),
+}
+
+
+def connect(
+    connection: Connection, *, credentials: Credentials | None = None, timeout: float = 30.0, user_agent: str
+) -> Registry:
+    """Open a registry over the first scheme that `connection.tls` allows and somebody answers. `timeout` in seconds.
+
+    No credentials are sent before the registry asks for them. Raises RegistryUnreachable when nobody answers, or
+    somebody who is no registry.
+    """
+    silent: list[RegistryUnreachable] = []
+    for scheme in _SCHEMES[connection.tls]:
+        with ExitStack() as closing:
+            session = Session(connection, scheme, credentials=credentials, timeout=timeout, user_agent=user_agent)
+            closing.callback(session.close)
+            try:
+                response = session.probe()
+            except RegistryUnreachable as error:
+                silent.append(error)
+                continue
+            try:
+                check_registry(response, connection)
+            except SpeaksHttps as error:
+                raise (silent or [error])[-1] from None  # what hinders HTTPS is the cause then
+            closing.pop_all()
+            return Registry(session)
+    raise silent[-1]
+
+
+class Registry:
+    """An open registry. Close it, or use it as a context manager. Safe to use from several threads.
+
+    Every method raises RegistryUnreachable, NotAuthorized or NotFound; names are sent as they are given.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.url = str(session.origin)
+        self.scheme = session.origin.scheme
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+
+    def repositories(self) -> Iterator[str]:
+        """The name of every repository, page by page. Many registries keep this list to themselves."""
+        return names(
+            self._session,
+            "/v2/_catalog",
+            "repositories",
+            doing="list the repositories",
+            hint="not every registry offers this list; name the repository: devreg tags REPOSITORY",
+        )
+
+    def tags(self, repository: str) -> Iterator[str]:
+        """Every tag of a repository, in the registry's order, page by page; a repository may have none."""
+        return names(self._session, _path(repository, "tags", "list"), "tags", doing=f"list the tags of {repository}")
+
+    def manifest(self, repository: str, reference: str) -> Manifest:
+        """The manifest that a tag or digest stands for, checked against its digest."""
+        response = self._ask_manifest("GET", repository, reference)
+        media_type = response.headers.get("Content-Type", "")
+        digest = _digest(response)
+        # The digest of a signed schema 1 manifest is that of its payload (image-spec v2.1): the body does not have it.
+        if not media_type.startswith(DOCKER_SCHEMA1_SIGNED):
+            digest = _verified(response.content, reference if is_digest(reference) else digest)
+        return parse_manifest(response.content, media_type=media_type, digest=digest or "")
+
+    def head_manifest(self, repository: str, reference: str) -> Descriptor:
+        """Type, digest and size in bytes of a manifest, without reading it where the registry tells them."""
+        response = self._ask_manifest("HEAD", repository, reference)
+        digest, size = _digest(response), response.headers.get("Content-Length", "")
+        if digest is None or not (size.isascii() and size.isdigit()):
+            manifest = self.manifest(repository, reference)
+            return Descriptor(manifest.media_type, manifest.digest, manifest.size)
+        return Descriptor(response.headers.get("Content-Type", "").partition(";")[0].strip(), digest, int(size[:18]))
+
+    def blob_json(self, repository: str, descriptor: Descriptor) -> dict[str, object]:
+        """A small JSON blob, such as an image's config, checked against its digest."""
+        if descriptor.size > MAX_CONFIG:
+            raise unusable(f"a config of {descriptor.size} bytes")
+        path = _path(repository, "blobs", descriptor.digest)
+        response = self._session.send("GET", path, doing=f"read a config of {repository}")
+        _verified(response.content, descriptor.digest)
+        return json_object(response.content, "the config")
+
+    def prove_write(self, repository: str) -> bool:
+        """Open an upload in `repository` and cancel it: the one proof that the credentials may push.
+
+        Returns whether the registry asked for credentials at all. Raises NotAuthorized if it does not accept them.
+        """
+        doing = f"open an upload in {repository}"
+        response = self._session.send("POST", _path(repository, "blobs", "uploads") + "/", doing=doing)
+        location = response.headers.get("Location")
+        if response.status_code != 202 or not location:
+            raise unusable("it did not open an upload")
+        with suppress(DevregError):  # registries throw open uploads away by themselves
+            self._session.send("DELETE", self._session.follow(response, location), doing="cancel the upload")
+        return "Authorization" in response.request.headers
+
+    def _ask_manifest(self, method: str, repository: str, reference: str) -> httpx.Response:
+        separator = "@" if is_digest(reference) else ":"
+        return self._session.send(
+            method,
+            _path(repository, "manifests", reference),
+            doing=f"read {repository}{separator}{reference}",
+            headers={"Accept": ", ".join(ACCEPTED)},
+        )
+
+
+def _path(repository: str, *rest: str) -> str:
+    return "/".join(("/v2", quote(repository), *(quote(part, safe=":") for part in rest)))
+
+
+def _digest(response: httpx.Response) -> str | None:
+    digest: str | None = response.headers.get("Docker-Content-Digest")
+    if digest is not None and not is_digest(digest):
+        raise unusable("Docker-Content-Digest is not a digest")
+    return digest
+
+
+def _verified(body: bytes, digest: str | None) -> str:
+    """`digest` if it is that of `body`, and that of `body` if there is none."""
+    if digest is None:
+        return digest_of(body)
+    if not same_digest(body, digest):
+        raise unusable(f"its content is not what {digest} promises")
+    return digest

@@ -1,0 +1,42 @@
+"""Lists that come in pages (OCI distribution-spec, "Listing Tags"): each page names the next in a Link header."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+
+from devreg.model.wire import json_object, unusable
+from devreg.registry.session import Session
+
+PAGE_SIZE = 100  # Quay refuses more (measured)
+MAX_PAGES = 10_000
+
+
+def names(session: Session, path: str, key: str, *, doing: str, hint: str | None = None) -> Iterator[str]:
+    """The texts under `key` on every page of `path`; null is an empty list, as registries write it.
+
+    Raises what Session.send does, and RegistryUnreachable for a list that leads back to itself or does not end.
+    """
+    url: httpx.URL | None = session.origin.join(f"{path}?n={PAGE_SIZE}")
+    seen: set[httpx.URL] = set()
+    while url is not None:
+        if url in seen or len(seen) >= MAX_PAGES:
+            raise unusable("the pages of its list do not end")
+        seen.add(url)
+        response = session.send("GET", url, doing=doing, hint=hint)
+        yield from _page(response.content, key)
+        link = response.links.get("next", {}).get("url")
+        url = session.follow(response, link) if link else None
+
+
+def _page(body: bytes, key: str) -> list[str]:
+    values = json_object(body, "the list").get(key)
+    if values is None:
+        return []
+    if not isinstance(values, list):
+        raise unusable(f"{key} is not a list")
+    texts = [value for value in values if isinstance(value, str) and value.isprintable()]
+    if len(texts) != len(values):
+        raise unusable(f"{key} has something in it that is not a name")
+    return texts

@@ -1,0 +1,106 @@
+"""How bytes get to a server and back: TLS, proxies, limits and repetition, for every request of this package.
+
+httpx asks a transport for each single request, redirects and token requests included, so what is promised here holds
+for all of them.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from threading import Lock
+
+import httpx
+from httpx_retries import Retry, RetryTransport
+
+from devreg.model.errors import RegistryUnreachable
+from devreg.model.tls import Connection, Tls
+from devreg.model.wire import unusable
+from devreg.registry.origin import shown
+from devreg.registry.proxies import proxy_for
+
+MAX_BODY = 8 * 2**20
+"""Bytes. Manifests are limited to 4 MiB by the distribution-spec; the longest lists and configs stay below, too."""
+
+MAX_SECONDS = 300
+"""For one whole answer: httpx' own limit is for each piece, so a server that drips would hold us for ever."""
+
+RETRY = Retry(
+    total=4,
+    allowed_methods=("GET", "HEAD"),
+    status_forcelist=(429, 502, 503, 504),
+    retry_on_exceptions=(httpx.NetworkError, httpx.RemoteProtocolError),  # not time-outs: those were patience enough
+    backoff_factor=0.25,
+    backoff_jitter=0.5,
+    max_backoff_wait=30,
+    total_timeout=60,
+)
+PROBE_RETRY = RETRY.copy_with(retry_on_exceptions=())
+"""For the question which scheme a registry speaks: there a refused connection is an answer."""
+
+
+def transport(connection: Connection, scheme: str) -> httpx.BaseTransport:
+    """The transport for one registry: bounded answers, and GET and HEAD repeated after passing faults."""
+    return RetryTransport(_Transport(connection, scheme), RETRY)
+
+
+class _Transport(httpx.BaseTransport):
+    """Sends one request over the connection that its host may have, and reads the answer whole."""
+
+    def __init__(self, connection: Connection, scheme: str) -> None:
+        self._connection = connection
+        self._scheme = scheme
+        self._pools: dict[tuple[bool, str | None], httpx.HTTPTransport] = {}
+        self._lock = Lock()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Raises RegistryUnreachable for an answer beyond the limits and for a step from HTTPS down to HTTP."""
+        if self._scheme == "https" and request.url.scheme == "http":
+            raise RegistryUnreachable(
+                f"the registry speaks HTTPS but leads to {shown(request.url)}, which devreg does not follow",
+                hint="set X-Forwarded-Proto in the proxy before the registry",
+            )
+        response = self._pool(request.url).handle_request(request)
+        try:
+            body = _whole(response)
+        finally:
+            response.close()
+        stream = httpx.ByteStream(body)
+        return httpx.Response(
+            response.status_code, headers=response.headers, stream=stream, extensions=response.extensions
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        for pool in self._pools.values():
+            pool.close()
+
+    def _pool(self, url: httpx.URL) -> httpx.HTTPTransport:
+        # Trusted as insecure is the registry, not the token server or the storage that it sends us to.
+        own = url.host == self._connection.address.host
+        key = (self._connection.tls is Tls.VERIFIED or not own, proxy_for(url))
+        with self._lock:
+            if key not in self._pools:
+                self._pools[key] = httpx.HTTPTransport(verify=_context(verified=key[0]), proxy=key[1])
+            return self._pools[key]
+
+
+def _context(*, verified: bool) -> ssl.SSLContext:
+    context = httpx.create_ssl_context(verify=verified)
+    if verified:
+        context.load_default_certs()  # a private CA that the machine trusts, as engines do; httpx knows certifi's only
+    return context
+
+
+def _whole(response: httpx.Response) -> bytes:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise unusable("it is compressed though that was not asked for")  # no decompression bombs
+    deadline = time.monotonic() + MAX_SECONDS
+    body = bytearray()
+    for piece in response.iter_raw():
+        body += piece
+        if len(body) > MAX_BODY:
+            raise unusable(f"it is longer than {MAX_BODY // 2**20} MiB")
+        if time.monotonic() > deadline:
+            raise unusable(f"it did not end within {MAX_SECONDS} seconds")
+    return bytes(body)

@@ -1,0 +1,1 @@
+"""What a registry server consists of. Describes; actions make it happen."""

@@ -1,0 +1,118 @@
+"""Lists of repositories and tags: every page, and no further."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from devreg.model.credentials import Credentials
+from devreg.model.errors import DevregError, NotAuthorized, NotFound, RegistryUnreachable
+from devreg.registry import pages
+from tests.http.server import Answer, Asked, Open, Script, Serve, basic, error_answer, json_answer
+
+
+def two_pages(link: str) -> Script:
+    def script(asked: Asked) -> Answer:
+        if "last" in asked.query:
+            return json_answer({"repositories": ["c"]})
+        return json_answer({"repositories": ["a", "b"]}, Link=link)
+
+    return script
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '</v2/_catalog?last=b&n=100>; rel="next"',
+        "<_catalog?last=b&n=100>; rel=next",
+        '<?last=b&n=100>; rel="next"',
+        '<https://other.example:8443/v2/_catalog?last=b&n=100>; rel="next"',
+        '<//other.example/v2/_catalog?last=b&n=100>; rel="next"',
+        '<http://eve:pw@other.example/v2/_catalog?last=b&n=100>; rel="next"',
+    ],
+)
+def test_every_page_of_the_same_registry(serve: Serve, opened: Open, link: str) -> None:
+    server = serve(two_pages(link))
+    assert list(opened(server).repositories()) == ["a", "b", "c"]
+    assert server.lines[1:] == ["GET /v2/_catalog?n=100", "GET /v2/_catalog?last=b&n=100"]
+    assert server.asked[2].headers["host"] == server.host
+    assert server.asked[2].authorization is None
+
+
+def test_a_page_is_fetched_when_it_is_wanted(serve: Serve, opened: Open) -> None:
+    server = serve(two_pages('</v2/_catalog?last=b>; rel="next"'))
+    assert next(opened(server).repositories()) == "a"
+    assert len(server.asked) == 2
+
+
+def test_credentials_stay_with_the_registry(serve: Serve, opened: Open) -> None:
+    other = serve(lambda asked: json_answer({"repositories": []}))
+
+    def script(asked: Asked) -> Answer:
+        if asked.authorization is None:
+            return Answer(401, headers={"WWW-Authenticate": "Basic"})
+        return two_pages(f'<{other.url}/v2/_catalog?last=b>; rel="next"')(asked)
+
+    server = serve(script)
+    assert list(opened(server, credentials=Credentials("a", "b")).repositories()) == ["a", "b", "c"]
+    assert server.asked[-1].authorization == basic("a", "b")
+    assert other.asked == []
+
+
+def test_a_loop_is_noticed(serve: Serve, opened: Open) -> None:
+    server = serve(lambda asked: json_answer({"tags": ["1"]}, Link='</v2/app/tags/list?last=1>; rel="next"'))
+    with pytest.raises(RegistryUnreachable, match="do not end"):
+        list(opened(server).tags("app"))
+    assert len(server.asked) == 3
+
+
+def test_an_endless_list_is_given_up(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_PAGES", 20)
+    count = itertools.count()
+    server = serve(lambda asked: json_answer({"tags": ["1"]}, Link=f'<?last={next(count)}>; rel="next"'))
+    with pytest.raises(RegistryUnreachable, match="do not end"):
+        list(opened(server).tags("app"))
+
+
+@pytest.mark.parametrize("link", ["<http://[>; rel=next", "<http://x:99999/>; rel=next", "<\x7f>; rel=next"])
+def test_a_link_to_nowhere(serve: Serve, opened: Open, link: str) -> None:
+    server = serve(lambda asked: json_answer({"tags": ["1"]}, Link=link))
+    with pytest.raises(DevregError):
+        list(opened(server).tags("app"))
+
+
+@pytest.mark.parametrize("link", ["", "x", ";;;,,,", '</v2/x>; rel="prev"', "<>"])
+def test_a_link_that_is_not_to_the_next_page(serve: Serve, opened: Open, link: str) -> None:
+    assert list(opened(serve(lambda asked: json_answer({"tags": ["1"]}, Link=link))).tags("app")) == ["1"]
+
+
+@pytest.mark.parametrize("content", [{"name": "app", "tags": None}, {"tags": []}, {}])
+def test_no_tags(serve: Serve, opened: Open, content: object) -> None:
+    assert list(opened(serve(lambda asked: json_answer(content))).tags("app")) == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b'{"tags": 1}', b'{"tags": [1]}', b'{"tags": ["a\\u001b[2J"]}', b"\xff"]
+)
+def test_lists_that_are_none(serve: Serve, opened: Open, body: bytes) -> None:
+    with pytest.raises(RegistryUnreachable, match="unusable answer"):
+        list(opened(serve(lambda asked: Answer(200, body))).tags("app"))
+
+
+def test_an_unknown_repository(serve: Serve, opened: Open) -> None:
+    server = serve(lambda asked: error_answer(404, "NAME_UNKNOWN", "repository name not known to registry"))
+    with pytest.raises(NotFound, match=r"list the tags of team/app: .*404 Not Found \(NAME_UNKNOWN: repository name"):
+        list(opened(server).tags("team/app"))
+    assert server.lines[1:] == ["GET /v2/team/app/tags/list?n=100"]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, NotAuthorized), (403, NotAuthorized), (404, NotFound), (405, NotFound)]
+)
+def test_a_registry_that_keeps_its_catalog_to_itself(
+    serve: Serve, opened: Open, status: int, kind: type[DevregError]
+) -> None:
+    with pytest.raises(kind, match=f"cannot list the repositories: .* {status} ") as caught:
+        list(opened(serve(lambda asked: error_answer(status, "DENIED"))).repositories())
+    assert "devreg" in caught.value.hint
