@@ -10,7 +10,7 @@ from devreg.model.errors import ConfigUnusable
 
 
 def set_value(file: Path, key: str, value: str) -> bool:
-    """Set `key` in `file`, which is made if need be. False when it said so before. Raises UsageError, ConfigUnusable."""
+    """Set `key` in `file`, made if need be. False when it said so before. Raises UsageError, ConfigUnusable."""
     try:
         before = file.read_text() if file.exists() else ""
         after = settings.with_value(before, key, value)

@@ -53,8 +53,7 @@ def carry_out(engine: Engine, target: Target, change: Change, backups: Path, lis
         if written:
             listener(Step(f"writing {file}"))
             files.write_atomic(file, change.after)
-        _apply(engine, target, change.restart, listener)
-        _prove(engine, change.proof, "Docker did not take it")
+        _apply(engine, target, change, listener)
     except BaseException as error:
         _undo(engine, target, change, backup, error, listener)
         if isinstance(error, ServiceFailed | EngineRefused):
@@ -64,14 +63,19 @@ def carry_out(engine: Engine, target: Target, change: Change, backups: Path, lis
     return backup
 
 
-def _apply(engine: Engine, target: Target, restart: bool, listener: Listener) -> None:
-    if restart:
+def _apply(engine: Engine, target: Target, change: Change, listener: Listener) -> None:
+    """Reload, then restart if asked to. The reload comes first there too: a file that Docker refuses, for whatever
+    reason, shows while Docker still runs."""
+    if not target.reload_loses_list:
+        listener(Step("reloading Docker"))
+        if not _await(engine.ping):  # a SIGHUP would kill a dockerd that is still starting
+            raise EngineRefused("Docker does not answer, so it cannot be reloaded", hint="is it still starting?")
+        services.reload(target.dockerd)
+        _prove(engine, change.proof, "Docker did not take it")
+    if change.restart:
         listener(Step("restarting Docker"))
         services.restart(target.dockerd, engine.ping)
-        return
-    listener(Step("reloading Docker"))
-    _await(engine.ping)  # a SIGHUP kills a dockerd that is still starting
-    services.reload(target.dockerd)
+        _prove(engine, change.proof, "Docker did not take it")
 
 
 def _prove(engine: Engine, proof: Callable[[EngineInfo], bool], complaint: str) -> None:
@@ -103,11 +107,11 @@ def _undo(
     try:
         if written := files.read(file) != change.before:
             listener(Step(f"putting {file} back"))
-            if not change.restart and engine.ping():
+            if not target.reload_loses_list and engine.ping():
                 _restore_live(engine, target, change)
             put_back(file, change.before)
         up = engine.ping()
-        if not up or (written and change.restart):
+        if not up or (written and target.reload_loses_list):
             listener(Step("restarting Docker"))
             services.restart(locate(engine).dockerd if up else target.dockerd, engine.ping)
         if written:
@@ -127,7 +131,7 @@ def _restore_live(engine: Engine, target: Target, change: Change) -> None:
     old = sorted(_live_list(target.info))
     try:
         files.write_atomic(target.dockerd.config_file, daemon_json.with_list(text, old).encode())
-        services.reload(target.dockerd)
+        services.reload(locate(engine).dockerd)  # by now it may have been restarted
         _prove_as_before(engine, target)
     finally:
         put_back(target.dockerd.config_file, change.before)

@@ -5,6 +5,7 @@ Where each flavour keeps them was taken from its documentation; only rootful Doc
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,13 @@ class Target:
 
     info: EngineInfo
     dockerd: Dockerd
+
+    @property
+    def reload_loses_list(self) -> bool:
+        """Engines 23.0.0 to 23.0.6 and 24.0.0 with `registry-mirrors` set, see moby#45552."""
+        found = re.match(r"(\d+)\.(\d+)\.(\d+)", self.info.version)
+        version = tuple(map(int, found.groups())) if found else ()
+        return bool(self.info.mirrors) and ((23, 0, 0) <= version <= (23, 0, 6) or version == (24, 0, 0))
 
 
 def locate(engine: Engine) -> Target:

@@ -6,21 +6,32 @@ from devreg.actions.reach import open_registry
 from devreg.host import credentials as stored
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
+from devreg.model.errors import NotAuthorized
 from devreg.model.events import Listener, Warn
 from devreg.model.results import LoggedIn
 
 # Where the upload that proves a login is begun and cancelled: a cancelled upload leaves no repository behind.
-PROBE_REPOSITORY = "devreg-login-probe"
+_PROBE = "devreg-login-probe"
 
 
 def login(address: Address, credentials: Credentials, *, timeout: float, listener: Listener) -> LoggedIn:
-    """Prove the credentials by a write, then store them where Docker looks. Raises NotAuthorized, RegistryUnreachable."""
+    """Prove credentials by a write, then store them where Docker looks. Raises NotAuthorized, RegistryUnreachable."""
     with open_registry(address, timeout=timeout, credentials=credentials) as registry:
-        if not registry.prove_write(PROBE_REPOSITORY):
+        if not registry.prove_write(_PROBE):
             listener(Warn(f"{address} lets anybody write: the password was not looked at"))
         if registry.scheme == "http" and not address.is_loopback:
             listener(Warn(f"{address} speaks plain HTTP: the password crosses the network in the clear at every push"))
     return LoggedIn(str(address), credentials.username, stored.store(address, credentials))
+
+
+def accepted(address: Address, credentials: Credentials, *, timeout: float) -> bool:
+    """Whether the registry lets these credentials write. Raises RegistryUnreachable."""
+    try:
+        with open_registry(address, timeout=timeout, credentials=credentials) as registry:
+            registry.prove_write(_PROBE)
+    except NotAuthorized:
+        return False
+    return True
 
 
 def logout(address: Address) -> bool:

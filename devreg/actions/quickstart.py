@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from contextlib import suppress
 from dataclasses import dataclass
 
 from devreg.actions import catalog, provision, push, serve, users
@@ -19,7 +20,7 @@ from devreg.host import credentials as stored
 from devreg.host.state import Record, state_folder
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
-from devreg.model.errors import NotAuthorized, NotFound, ServerError
+from devreg.model.errors import DevregError, NotFound, ServerError
 from devreg.model.events import Listener, Step
 from devreg.model.reference import Destination, Reference
 from devreg.model.results import StepResult, Tag
@@ -27,19 +28,26 @@ from devreg.model.server import ImagesFrom, Listen, ServerImages
 from devreg.server.definition import PACKAGES_IMAGE
 from devreg.server.htpasswd import generated_password
 
-USER = "devreg"
 IMAGE = Reference("devreg-hello", tag="1")
 _HELLO = "This image came out of your own registry.\n"
-_SERVER, _SERVER_IMAGES, _LOGIN, _TRUST, _IMAGES = "server", "server_images", "login", "trust", "images"
+_SERVER, _SERVER_IMAGES, _USER, _LOGIN, _TRUST, _IMAGES = (
+    "server",
+    "server_images",
+    "user",
+    "login",
+    "trust",
+    "images",
+)
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What the tour is told: where to listen, which images to run, how long to wait for answers (seconds)."""
+    """What the tour is told: where to listen, what to run, who pushes, how many seconds to wait for answers."""
 
     listen: Listen
     hub: ServerImages
     images_from: ImagesFrom
+    user: str
     timeout: float
 
     @property
@@ -65,15 +73,21 @@ class Tour:
 
 
 def plan(choices: Choices) -> tuple[str, ...]:
-    """What `run` is going to do, a line each. Raises EngineUnreachable where it could not."""
+    """What `run` is going to change, a line each; empty when all is in place. Raises EngineUnreachable."""
     engine = provision.answering()
-    return (
-        f"use the Docker engine at {engine.host}" if engine else provision.intention(),
-        f"run a registry at {choices.listen}: anybody may pull, the user {USER} may push",
-        f"have Docker trust {choices.address}, if it does not",
-        f"log in as {USER}; the password is kept in {stored.config_file()}",
-        f"make a small image, push it as {choices.pushed}, list it and pull it without a password",
+    served = engine is not None and serve.status(engine).healthy
+    login = f"log in as {choices.user}; the password is kept in {stored.config_file()}"
+    wanted = (
+        (engine is None, provision.intention()),
+        (not served, f"run a registry at {choices.listen}: anybody may pull, the user {choices.user} may push"),
+        (not _trusted(engine, choices.address), f"have Docker trust {choices.address}"),
+        (not served or not _logged_in(choices), login),
+        (
+            not served or not _has(choices),
+            f"make a small image, push it as {choices.pushed}, pull it without a password",
+        ),
     )
+    return tuple(line for needed, line in wanted if needed)
 
 
 def run(choices: Choices, listener: Listener) -> Tour:
@@ -86,7 +100,7 @@ def run(choices: Choices, listener: Listener) -> Tour:
     image_steps = _image(engine, choices, record, listener)
     tags = catalog.tags(str(choices.pushed.name), default=choices.address, timeout=choices.timeout)
     steps = (engine_step, server_step, trust_step, login_step, *image_steps)
-    return Tour(steps, str(choices.address), tags, USER, password)
+    return Tour(steps, str(choices.address), tags, choices.user, password)
 
 
 def recorded() -> tuple[str, ...]:
@@ -94,6 +108,7 @@ def recorded() -> tuple[str, ...]:
     record = Record("quickstart").entries
     lines = {
         _IMAGES: "the tour's image in Docker",
+        _USER: f"the registry's user {record.get(_USER)}",
         _LOGIN: f"the login at {record.get(_LOGIN)}",
         _TRUST: f"Docker's trust in {record.get(_TRUST)}",
         _SERVER: "the registry with every image in it, and its users",
@@ -104,7 +119,7 @@ def recorded() -> tuple[str, ...]:
 
 
 def undo(listener: Listener) -> tuple[StepResult, ...]:
-    """Take away what `run` recorded, last thing first. Raises EngineUnreachable when that needs an engine that is down."""
+    """Take away what `run` recorded, last thing first."""
     record = Record("quickstart")
     engine = provision.answering() if record.entries else None
     steps: list[StepResult] = []
@@ -123,14 +138,14 @@ def _serve(engine: Engine, choices: Choices, record: Record, listener: Listener)
         record.note(_SERVER, True)
     absent = [image for image in (*vars(choices.hub).values(), PACKAGES_IMAGE) if not images.exists(engine, image)]
     if absent and _SERVER in record.entries:
-        record.note(_SERVER_IMAGES, [*record.entries.get(_SERVER_IMAGES, []), *absent])
+        record.note(_SERVER_IMAGES, sorted({*record.entries.get(_SERVER_IMAGES, []), *absent}))
     done = serve.up(
         engine,
         listen=choices.listen,
         default_listen=choices.listen,
         hub=choices.hub,
         images_from=choices.images_from,
-        user=USER,
+        user=choices.user,
         password=None,
         listener=listener,
     )
@@ -138,44 +153,47 @@ def _serve(engine: Engine, choices: Choices, record: Record, listener: Listener)
     return StepResult("registry", "changed" if done.changed else "unchanged", detail), done.password
 
 
+def _trusted(engine: Engine | None, address: Address) -> bool:
+    return address.is_loopback or (engine is not None and engine.info().trusts(address))
+
+
 def _trust(engine: Engine, address: Address, record: Record, listener: Listener) -> StepResult:
     if address.is_loopback:
         return StepResult("trust", "unchanged", "Docker always trusts loopback addresses")
-    if not engine.info().trusts(address):
+    if not _trusted(engine, address):
         record.note(_TRUST, str(address))
     done = trusts.trust(engine, address, restart=False, state=state_folder(), listener=listener)
     return StepResult("trust", "changed" if done.changed else "unchanged", f"Docker trusts {address}")
 
 
+def _logged_in(choices: Choices) -> bool:
+    """Whether there are stored credentials that the registry accepts."""
+    known = stored.lookup(choices.address)
+    return known is not None and logins.accepted(choices.address, known, timeout=choices.timeout)
+
+
 def _login(
     engine: Engine, choices: Choices, password: str | None, record: Record, listener: Listener
 ) -> tuple[StepResult, str | None]:
-    """Log in with the new password, or check the stored one; a stored one that is wrong is replaced by a new one."""
-    known = stored.lookup(choices.address)
-    if password is None and known and _accepted(choices, known, listener):
-        return StepResult("login", "unchanged", f"logged in as {known.username}"), None
+    """Log in with the new password. Without one a login that works stays; else the user gets a new password."""
+    if password is None and _logged_in(choices):
+        return StepResult("login", "unchanged", "the stored login works"), None
     if password is None:
         password = generated_password()
-        users.add(engine, USER, password)
-    if known is None:
+        if choices.user not in users.names(engine):
+            record.note(_USER, choices.user)
+        users.add(engine, choices.user, password)
+    if stored.lookup(choices.address) is None:
         record.note(_LOGIN, str(choices.address))
-    credentials = Credentials(USER, password)
+    credentials = Credentials(choices.user, password)
     done = logins.login(choices.address, credentials, timeout=choices.timeout, listener=listener)
-    return StepResult("login", "changed", f"logged in as {USER}; kept in {done.stored}"), password
-
-
-def _accepted(choices: Choices, credentials: Credentials, listener: Listener) -> bool:
-    try:
-        logins.login(choices.address, credentials, timeout=choices.timeout, listener=listener)
-    except NotAuthorized:
-        return False
-    return True
+    return StepResult("login", "changed", f"logged in as {choices.user}; kept in {done.stored}"), password
 
 
 def _image(engine: Engine, choices: Choices, record: Record, listener: Listener) -> list[StepResult]:
     """Make, push and pull the tour's image, unless the registry has it."""
     name = choices.pushed
-    if _has(choices, name):
+    if _has(choices):
         return [StepResult("image", "unchanged", f"{name} is in the registry")]
     record.note(_IMAGES, [str(IMAGE), str(name)])
     listener(Step(f"making the image {IMAGE}"))
@@ -199,7 +217,9 @@ def _image(engine: Engine, choices: Choices, record: Record, listener: Listener)
     ]
 
 
-def _has(choices: Choices, name: Reference) -> bool:
+def _has(choices: Choices) -> bool:
+    """Whether the registry has the tour's image."""
+    name = choices.pushed
     try:
         found = catalog.tags(name.name, default=choices.address, timeout=choices.timeout)
     except NotFound:
@@ -225,12 +245,17 @@ def _undo_in_engine(engine: Engine, record: Record, listener: Listener) -> list[
             images.remove(engine, name)
         record.forget(_IMAGES)
         steps.append(StepResult("image", "changed", f"removed {' and '.join(names)} from Docker"))
+    if user := record.entries.get(_USER):
+        with suppress(DevregError):  # the server, or the user, may be gone: that is what is wanted
+            users.remove(engine, user)
+        record.forget(_USER)
+        steps.append(StepResult("user", "changed", f"removed {user}"))
     if record.entries.get(_SERVER):
         serve.down(engine, volumes=True, listener=listener)
         record.forget(_SERVER)
         steps.append(StepResult("registry", "changed", "removed, with its data"))
     if names := record.entries.get(_SERVER_IMAGES):
-        gone = [name for name in dict.fromkeys(names) if images.remove(engine, name)]
+        gone = [name for name in names if images.remove(engine, name)]
         record.forget(_SERVER_IMAGES)
         steps.append(
             StepResult("registry images", "changed", f"removed {', '.join(gone) or 'none: they were not there'}")

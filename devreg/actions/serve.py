@@ -54,7 +54,7 @@ def up(
 
 
 def down(engine: Engine, *, volumes: bool, listener: Listener) -> bool:
-    """Stop and remove the containers and the network, with `volumes` the data and the users too. True when any was there."""
+    """Remove the containers and the network, with `volumes` the data and the users too. True when any was there."""
     changed = False
     for found in sorted(containers.find(engine).values(), key=lambda found: found.role):
         listener(Step(f"stopping {found.name}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,9 +13,9 @@ from devreg.host import files
 from devreg.model import daemon_json
 from devreg.model.address import Address
 from devreg.model.engine import EngineInfo, RunningContainer
-from devreg.model.errors import ConfigUnusable, DevregError, EngineRefused
+from devreg.model.errors import ConfigUnusable, DevregError, EngineRefused, UsageError
 from devreg.model.events import Listener, Step, Warn
-from devreg.model.insecure_entry import has_entry, lint
+from devreg.model.insecure_entry import accepted, has_entry, lint
 from devreg.model.results import Trusted
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def plan(engine: Engine, address: Address, *, trusted: bool = True) -> Plan:
         flavour=FLAVOUR,
         file=str(view.file),
         changed=not view.settled(trusted),
-        needs_restart=_loses_list_on_reload(info),
+        needs_restart=view.target.reload_loses_list,
         stops=_stopped_by_restart(engine, info),
     )
 
@@ -107,6 +106,8 @@ def _bring_about(
         if view.settled(trusted):
             return _result(view, "none", changed=False)
         _refuse_hopeless(view, restart)
+        if trusted and not accepted(view.entry):
+            raise UsageError(f"engines refuse {view.entry} in their list", hint=f"add the port: {view.entry}:5000")
         return _change(engine, view, trusted=trusted, restart=restart, state=state, listener=listener)
 
 
@@ -165,7 +166,7 @@ def _tidy(view: _View, after: str, listener: Listener) -> None:
 
 def _refuse_hopeless(view: _View, restart: bool) -> None:
     """Refuse before the first write what is known to fail."""
-    dockerd, info = view.target.dockerd, view.target.info
+    dockerd = view.target.dockerd
     if dockerd.flags:
         where = f"`systemctl edit --full {dockerd.unit}`" if dockerd.unit else "where dockerd is started"
         raise ConfigUnusable(
@@ -177,18 +178,11 @@ def _refuse_hopeless(view: _View, restart: bool) -> None:
             f"dockerd (process {dockerd.pid}) has a parent that may watch over it: devreg does not restart it",
             hint="leave out --restart: a reload stops no container; or restart it where it is managed",
         )
-    if not restart and _loses_list_on_reload(info):
+    if not restart and view.target.reload_loses_list:
         raise EngineRefused(
-            f"Docker {info.version} with registry mirrors loses its list on a reload (moby#45552)",
+            f"Docker {view.target.info.version} with registry mirrors loses its list on a reload (moby#45552)",
             hint="run the command again with --restart, or update Docker",
         )
-
-
-def _loses_list_on_reload(info: EngineInfo) -> bool:
-    """Engines 23.0.0 to 23.0.6 and 24.0.0 with `registry-mirrors` set, see moby#45552."""
-    found = re.match(r"(\d+)\.(\d+)\.(\d+)", info.version)
-    version = tuple(map(int, found.groups())) if found else ()
-    return bool(info.mirrors) and ((23, 0, 0) <= version <= (23, 0, 6) or version == (24, 0, 0))
 
 
 def _network(address: Address, info: EngineInfo) -> str | None:

@@ -14,7 +14,6 @@ app = typer.Typer(
     name="devreg",
     help="A private Docker registry made pleasant: trust it, push to it, see what is in it, run it.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: importing rich's tables for it would double the start-up time
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from devreg.cli.options import Json, PasswordStdin, password, settings, timeout
+from devreg.cli.options import Json, PasswordStdin, asked, password, settings, timeout
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
 from devreg.output import console, document
 
-Where = Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="The registry.", show_default=False)]
+Where = Annotated[str | None, typer.Argument(metavar="ADDRESS", help="The registry.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
@@ -22,20 +22,22 @@ def register(app: typer.Typer) -> None:
 
 def login(
     address: Where = None,
-    username: Annotated[
-        str, typer.Option("--username", "-u", help="The user.", prompt="User name", show_default=False)
-    ] = "",
+    username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="The user.")] = None,
     password_stdin: PasswordStdin = False,
     as_json: Json = False,
 ) -> None:
-    """Log in to a registry: proven by a write, then stored where Docker looks."""
+    """Log in to a registry.
+
+    Proven by beginning and cancelling an upload, then stored where Docker looks.
+    """
     from devreg.actions import login as action
     from devreg.output.progress import reporting
 
     registry = Address.parse(settings.get("registry", address).value)
-    secret = password(password_stdin, f"Password for {username} at {registry}")
+    user = username or asked("User name", "-u NAME")
+    secret = password(password_stdin, f"Password for {user} at {registry}")
     with reporting() as listener:
-        done = action.login(registry, Credentials(username, secret), timeout=timeout(), listener=listener)
+        done = action.login(registry, Credentials(user, secret), timeout=timeout(), listener=listener)
     if as_json:
         document.success("login", done, changed=True)
     else:

@@ -18,9 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def repos(
-    address: Annotated[
-        str | None, typer.Argument(metavar="[ADDRESS]", help="The registry.", show_default=False)
-    ] = None,
+    address: Annotated[str | None, typer.Argument(metavar="ADDRESS", help="The registry.", show_default=False)] = None,
     registry: Registry = None,
     as_json: Json = False,
 ) -> None:
@@ -39,7 +37,10 @@ def tags(
     registry: Registry = None,
     as_json: Json = False,
 ) -> None:
-    """List the tags of a repository with digest, size, age and platforms."""
+    """List the tags of a repository.
+
+    With digest, size, age and platforms. In a pipe: tab-separated name, digest, bytes, time, platforms.
+    """
     from devreg.actions import catalog as action
 
     default = Address.parse(settings.get("registry", registry).value)

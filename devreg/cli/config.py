@@ -10,9 +10,7 @@ from devreg.cli.options import Json, settings
 from devreg.output import console, document, tables
 from devreg.settings import user_file
 
-group = typer.Typer(
-    help="Show the settings and where each comes from, or set one.", invoke_without_command=True, rich_markup_mode=None
-)
+group = typer.Typer(help="Show the settings, or set one.", invoke_without_command=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 @group.callback()
 def show(context: typer.Context, as_json: Json = False) -> None:
-    """Show the settings and where each comes from, or set one."""
+    """Show the settings, or set one."""
     if context.invoked_subcommand:
         return
     values = settings.all()

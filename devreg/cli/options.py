@@ -37,6 +37,13 @@ def agreed(question: str, yes: bool) -> bool:
     return typer.confirm(question, err=True)
 
 
+def asked(prompt: str, option: str) -> str:
+    """A line typed on a terminal. Raises UsageError without one, naming the option to give instead."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"no terminal to ask on: {prompt.lower()}?", hint=f"give {option}")
+    return str(typer.prompt(prompt, err=True))
+
+
 def password(from_stdin: bool, prompt: str, *, twice: bool = False) -> str:
     """A password from standard input's first line, or typed unseen. Raises UsageError when neither is possible."""
     if from_stdin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Annotated
 
 import typer
@@ -29,7 +30,11 @@ def quickstart(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """From nothing to a pushed image: an engine, a registry, a login, a push, a list and a pull."""
+    """Set everything up and show it working.
+
+    An engine if none answers, a registry, trust if needed, a login; then a small image is made, pushed, listed and
+    pulled. Says first what it will do. What is in place already stays as it is.
+    """
     if undo:
         _undo(yes, as_json)
     else:
@@ -41,10 +46,11 @@ def _tour(listen: str, images_from: ImagesFrom, yes: bool, as_json: bool) -> Non
     from devreg.output.progress import reporting
 
     hub = ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value)
-    choices = action.Choices(Listen.parse(listen), hub, images_from, timeout())
-    _announce("this will:", action.plan(choices))
-    if not agreed("Go on?", yes):
-        raise typer.Abort
+    choices = action.Choices(Listen.parse(listen), hub, images_from, getpass.getuser(), timeout())
+    if lines := action.plan(choices):
+        _announce("this will:", lines)
+        if not agreed("Go on?", yes):
+            raise typer.Abort
     with reporting() as listener:
         done = action.run(choices, listener)
     changed = any(step.state == "changed" for step in done.steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from enum import Enum
 from typing import Annotated
@@ -36,7 +37,9 @@ def up(
     images_from: Annotated[
         ImagesFrom, typer.Option(help="Pull the images, or build them from Debian's packages; auto does what works.")
     ] = ImagesFrom.AUTO,
-    user: Annotated[str, typer.Option("--user", "-u", help="The first user.")] = "devreg",
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", metavar="NAME", help="The first user.", show_default="your name here")
+    ] = None,
     password_stdin: PasswordStdin = False,
     as_json: Json = False,
 ) -> None:
@@ -53,7 +56,7 @@ def up(
             default_listen=Listen.parse(settings.get("listen").value),
             hub=ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value),
             images_from=images_from,
-            user=user,
+            user=user or getpass.getuser(),
             password=password(from_stdin=True, prompt="") if password_stdin else None,
             listener=listener,
         )

@@ -11,7 +11,7 @@ from devreg.model.address import Address
 from devreg.model.results import Overview, Trusted
 from devreg.output import console, document, tables
 
-Where = Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="The registry.", show_default=False)]
+Where = Annotated[str | None, typer.Argument(metavar="ADDRESS", help="The registry.", show_default=False)]
 Restart = Annotated[bool, typer.Option("--restart", help="Restart Docker instead of reloading it.")]
 
 
@@ -22,17 +22,20 @@ def register(app: typer.Typer) -> None:
 
 
 def trust(address: Where = None, restart: Restart = False, yes: Yes = False, as_json: Json = False) -> None:
-    """Let Docker use a registry over plain HTTP: adds it to insecure-registries in daemon.json."""
+    """Let Docker use a registry over plain HTTP.
+
+    Adds it to insecure-registries in daemon.json, reloads Docker and asks it; puts everything back if that fails.
+    """
     _change("trust", address, restart, yes, as_json)
 
 
 def untrust(address: Where = None, restart: Restart = False, yes: Yes = False, as_json: Json = False) -> None:
-    """Take a registry out of insecure-registries again."""
+    """Take that trust away again."""
     _change("untrust", address, restart, yes, as_json)
 
 
 def status(registry: Registry = None, as_json: Json = False) -> None:
-    """The engine, what it trusts, the default registry, credentials, and whether all of it answers."""
+    """How things are: engine, trust, registry, login."""
     from devreg.actions import overview as action
 
     setting = settings.get("registry", registry)

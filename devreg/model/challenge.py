@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.request import parse_http_list
 
 _START = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)(?:\s+(.*))?", re.DOTALL)
-_PARAMETER = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(.*)", re.DOTALL)
+_PARAMETER = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)\s*=\s*([^=].*)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def parse_challenges(values: Iterable[str]) -> tuple[Challenge, ...]:
             challenges.append(Challenge(start[1].lower()))
             parameter = _PARAMETER.fullmatch(start[2] or "")
         if parameter is not None and challenges:
-            challenges[-1].parameters.setdefault(parameter[1].lower(), _unquoted(parameter[2]))
+            challenges[-1].parameters.setdefault(parameter[1].lower(), _unquoted(parameter[2] or ""))
     return tuple(challenges)
 
 

@@ -21,3 +21,8 @@ class Credentials:
     def is_identity_token(self) -> bool:
         """Whether `secret` is to be traded for an access token instead of being sent as a password."""
         return self.username == _TOKEN_USER
+
+    @property
+    def shown(self) -> str:
+        """What messages call the secret."""
+        return "the identity token" if self.is_identity_token else f"the password of {self.username}"

@@ -30,7 +30,7 @@ def same(other: str, entry: str) -> bool:
 
 def lint(listed: Sequence[str], source: str = "daemon.json") -> None:
     """Raise ConfigUnusable that names the entries with which Docker refuses to start; a running engine ignores them."""
-    bad = [entry for entry in listed if not _accepted(entry)]
+    bad = [entry for entry in listed if not accepted(entry)]
     if bad:
         raise ConfigUnusable(
             f"{source} has entries in insecure-registries with which Docker will not start again: "
@@ -39,7 +39,8 @@ def lint(listed: Sequence[str], source: str = "daemon.json") -> None:
         )
 
 
-def _accepted(entry: str) -> bool:
+def accepted(entry: str) -> bool:
+    """Whether the engine takes the entry."""
     if entry.startswith("-") or entry.endswith("-"):
         return False
     entry = _SCHEME.sub("", entry, count=1)

@@ -15,7 +15,7 @@ from devreg.model.challenge import Challenge, chosen, parse_challenges
 from devreg.model.credentials import Credentials
 from devreg.model.tls import Connection
 from devreg.registry.origin import same_origin
-from devreg.registry.secrets import basic, permit
+from devreg.registry.secret import basic, permit
 from devreg.registry.tokens import Tokens
 
 _PARTS = re.compile(r"(/v2/.+)/(?:manifests|blobs|tags)/")

@@ -17,8 +17,8 @@ from devreg.model.errors import RegistryUnreachable
 from devreg.model.tls import Connection, Tls
 from devreg.registry.origin import shown
 
-FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
-"""Everything that httpx raises; its own docs call HTTPError the base, but these do not all derive from it."""
+FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, UnicodeError)
+"""Everything that httpx raises, and what Python's resolver says of a host such as `a..b` in a hostile URL."""
 
 _EXPIRED, _NOT_YET = 10, 9  # X509_V_ERR_… of OpenSSL, as ssl.SSLCertVerificationError.verify_code has them
 _WRONG_NAME = (62, 64)
@@ -34,6 +34,7 @@ _BY_CLASS: dict[type[Exception], tuple[str, str]] = {
     httpx.RemoteProtocolError: ("broke off its answer, or speaks no HTTP", "check the address, and the registry's log"),
     httpx.TooManyRedirects: ("redirects without end", "check the configuration of the proxy before the registry"),
     httpx.UnsupportedProtocol: ("leads to a URL that is not HTTP", "check that the address is a registry's"),
+    UnicodeError: ("is no host that can be", "check the address, and where the registry leads to"),
     httpx.InvalidURL: ("leads to something that is not a URL", "check that the address is a registry's"),
 }
 _OTHERWISE = ("gave an answer that cannot be read", "check that the address is a registry's")

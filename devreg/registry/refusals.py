@@ -47,4 +47,4 @@ def _unauthorized(message: str, connection: Connection, credentials: Credentials
     login = f"devreg login {connection.address}"
     if credentials is None:
         return NotAuthorized(message, hint=f"log in: {login}")
-    return NotAuthorized(f"{message}, also to the credentials of {credentials.username}", hint=f"log in again: {login}")
+    return NotAuthorized(f"{message}, also to {credentials.shown}", hint=f"log in again: {login}")

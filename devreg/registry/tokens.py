@@ -21,7 +21,7 @@ from devreg.model.wire import json_object, unusable
 from devreg.registry.errors import translated
 from devreg.registry.origin import shown
 from devreg.registry.refusals import described
-from devreg.registry.secrets import basic, permit
+from devreg.registry.secret import basic, permit
 
 _CLIENT_ID = "devreg"
 _LIFETIME = 60  # seconds, where the server names none: the same pages
@@ -111,8 +111,8 @@ class Tokens:
         if self._credentials is None:
             return NotAuthorized(f"{address} wants a login: {answer}", hint=f"log in: devreg login {address}")
         return NotAuthorized(
-            f"{address} does not accept the user name or password of {self._credentials.username}: {answer}",
-            hint=f"check them, then: devreg login {address}",
+            f"{address} does not accept {self._credentials.shown}: {answer}",
+            hint=f"check user name and password, then: devreg login {address}",
         )
 
 

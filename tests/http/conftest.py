@@ -14,7 +14,7 @@ from devreg.model.address import Address
 from devreg.model.credentials import Credentials
 from devreg.model.tls import Connection, Tls
 from devreg.registry.client import Registry, connect
-from tests.http.server import Open, Script, ScriptedServer, Serve, json_answer
+from tests.http.server import Answer, Asked, Open, Script, ScriptedServer, Serve, json_answer
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def serve() -> Iterator[Serve]:
     """Start a server by its script; `GET /v2/` is answered as a registry does unless `bare`."""
     with ExitStack() as servers:
 
-        def start(script: Script, tls: ssl.SSLContext | None = None, *, bare: bool = False) -> ScriptedServer:
+        def start(script: Script | Answer, tls: ssl.SSLContext | None = None, *, bare: bool = False) -> ScriptedServer:
             return servers.enter_context(ScriptedServer(script if bare else _with_ping(script), tls))
 
         yield start
@@ -76,5 +76,10 @@ def known_authority(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
 
 
-def _with_ping(script: Script) -> Script:
-    return lambda asked: json_answer({}) if asked.target == "/v2/" else script(asked)
+def _with_ping(script: Script | Answer) -> Script:
+    def answer(asked: Asked) -> Answer:
+        if asked.target == "/v2/":
+            return json_answer({})
+        return script(asked) if callable(script) else script
+
+    return answer

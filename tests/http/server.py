@@ -82,10 +82,10 @@ def server_context(authority: trustme.CA, certificate: trustme.LeafCert | None =
 
 
 class ScriptedServer:
-    """Answers by `script` on 127.0.0.1, on a port of its own; over TLS when it is given a context."""
+    """Answers by `script`, or always the same, on a port of its own of 127.0.0.1; over TLS with a context."""
 
-    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
-        self.script = script
+    def __init__(self, script: Script | Answer, tls: ssl.SSLContext | None = None) -> None:
+        self.script = script if callable(script) else lambda _: script
         self.asked: list[Asked] = []
         self._server = _Server(self, tls)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -137,6 +137,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece: two small ones wait for each other (Nagle)
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:

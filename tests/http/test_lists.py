@@ -47,7 +47,7 @@ def test_a_page_is_fetched_when_it_is_wanted(serve: Serve, opened: Open) -> None
 
 
 def test_credentials_stay_with_the_registry(serve: Serve, opened: Open) -> None:
-    other = serve(lambda asked: json_answer({"repositories": []}))
+    other = serve(json_answer({"repositories": []}))
 
     def script(asked: Asked) -> Answer:
         if asked.authorization is None:
@@ -61,7 +61,7 @@ def test_credentials_stay_with_the_registry(serve: Serve, opened: Open) -> None:
 
 
 def test_a_loop_is_noticed(serve: Serve, opened: Open) -> None:
-    server = serve(lambda asked: json_answer({"tags": ["1"]}, Link='</v2/app/tags/list?last=1>; rel="next"'))
+    server = serve(json_answer({"tags": ["1"]}, Link='</v2/app/tags/list?last=1>; rel="next"'))
     with pytest.raises(RegistryUnreachable, match="do not end"):
         list(opened(server).tags("app"))
     assert len(server.asked) == 3
@@ -70,26 +70,26 @@ def test_a_loop_is_noticed(serve: Serve, opened: Open) -> None:
 def test_an_endless_list_is_given_up(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "MAX_PAGES", 20)
     count = itertools.count()
-    server = serve(lambda asked: json_answer({"tags": ["1"]}, Link=f'<?last={next(count)}>; rel="next"'))
+    server = serve(lambda _: json_answer({"tags": ["1"]}, Link=f'<?last={next(count)}>; rel="next"'))
     with pytest.raises(RegistryUnreachable, match="do not end"):
         list(opened(server).tags("app"))
 
 
 @pytest.mark.parametrize("link", ["<http://[>; rel=next", "<http://x:99999/>; rel=next", "<\x7f>; rel=next"])
 def test_a_link_to_nowhere(serve: Serve, opened: Open, link: str) -> None:
-    server = serve(lambda asked: json_answer({"tags": ["1"]}, Link=link))
+    server = serve(json_answer({"tags": ["1"]}, Link=link))
     with pytest.raises(DevregError):
         list(opened(server).tags("app"))
 
 
 @pytest.mark.parametrize("link", ["", "x", ";;;,,,", '</v2/x>; rel="prev"', "<>"])
 def test_a_link_that_is_not_to_the_next_page(serve: Serve, opened: Open, link: str) -> None:
-    assert list(opened(serve(lambda asked: json_answer({"tags": ["1"]}, Link=link))).tags("app")) == ["1"]
+    assert list(opened(serve(json_answer({"tags": ["1"]}, Link=link))).tags("app")) == ["1"]
 
 
 @pytest.mark.parametrize("content", [{"name": "app", "tags": None}, {"tags": []}, {}])
 def test_no_tags(serve: Serve, opened: Open, content: object) -> None:
-    assert list(opened(serve(lambda asked: json_answer(content))).tags("app")) == []
+    assert list(opened(serve(json_answer(content))).tags("app")) == []
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_no_tags(serve: Serve, opened: Open, content: object) -> None:
 )
 def test_lists_that_are_none(serve: Serve, opened: Open, body: bytes) -> None:
     with pytest.raises(RegistryUnreachable, match="unusable answer"):
-        list(opened(serve(lambda asked: Answer(200, body))).tags("app"))
+        list(opened(serve(Answer(200, body))).tags("app"))
 
 
 def test_an_unknown_repository(serve: Serve, opened: Open) -> None:
-    server = serve(lambda asked: error_answer(404, "NAME_UNKNOWN", "repository name not known to registry"))
+    server = serve(error_answer(404, "NAME_UNKNOWN", "repository name not known to registry"))
     with pytest.raises(NotFound, match=r"list the tags of team/app: .*404 Not Found \(NAME_UNKNOWN: repository name"):
         list(opened(server).tags("team/app"))
     assert server.lines[1:] == ["GET /v2/team/app/tags/list?n=100"]
@@ -114,5 +114,5 @@ def test_a_registry_that_keeps_its_catalog_to_itself(
     serve: Serve, opened: Open, status: int, kind: type[DevregError]
 ) -> None:
     with pytest.raises(kind, match=f"cannot list the repositories: .* {status} ") as caught:
-        list(opened(serve(lambda asked: error_answer(status, "DENIED"))).repositories())
+        list(opened(serve(error_answer(status, "DENIED"))).repositories())
     assert "devreg" in caught.value.hint

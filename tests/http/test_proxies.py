@@ -14,7 +14,7 @@ from tests.http.server import Open, Serve, json_answer
 
 
 @pytest.fixture(autouse=True)
-def proxies(no_proxy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "proxy.example:3128")
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "inside.example")
@@ -36,7 +36,7 @@ def test_which(url: str, proxy: str | None) -> None:
 
 
 def test_requests_go_through_it(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = serve(lambda asked: json_answer({"tags": ["1"]}))
+    server = serve(json_answer({"tags": ["1"]}))
     monkeypatch.setenv("http_proxy", server.url)
     connection = Connection(Address.parse("reg.example:5000"), Tls.PLAIN, secrets_over_http=False)
     with connect(connection, user_agent="devreg/test") as registry:
@@ -47,9 +47,9 @@ def test_requests_go_through_it(serve: Serve, monkeypatch: pytest.MonkeyPatch) -
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "socks5://user:s3cret@proxy.example")
     connection = Connection(Address.parse("reg.example:5000"), Tls.PLAIN, secrets_over_http=False)
-    with pytest.raises(UsageError, match="HTTP_PROXY is not an HTTP proxy$"):
+    with pytest.raises(UsageError, match=r"HTTP_PROXY is not an HTTP proxy$"):
         connect(connection, user_agent="devreg/test")
 
 
 def test_this_machine_is_asked_directly(serve: Serve, opened: Open) -> None:
-    opened(serve(lambda asked: json_answer({})))
+    opened(serve(json_answer({})))

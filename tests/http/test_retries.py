@@ -14,7 +14,7 @@ TAGS = json_answer({"tags": ["1"]})
 def first(*answers: Answer) -> Script:
     """These answers, then the tags."""
     left = iter(answers)
-    return lambda asked: next(left, TAGS)
+    return lambda _: next(left, TAGS)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_odd_retry_after(serve: Serve, opened: Open, pauses: list[float], odd: s
     ],
 )
 def test_patience_ends(serve: Serve, opened: Open, pauses: list[float], answer: Answer, words: str) -> None:
-    server = serve(lambda asked: answer)
+    server = serve(answer)
     with pytest.raises(RegistryUnreachable, match=words):
         list(opened(server).tags("app"))
     assert len(server.asked) == 1 + 1 + RETRY.total
@@ -68,13 +68,13 @@ def test_patience_ends(serve: Serve, opened: Open, pauses: list[float], answer: 
 
 def test_pauses_together_are_bounded(serve: Serve, opened: Open, pauses: list[float]) -> None:
     with pytest.raises(RegistryUnreachable):
-        list(opened(serve(lambda asked: error_answer(429, "X", Retry_After="3600"))).tags("app"))
+        list(opened(serve(error_answer(429, "X", Retry_After="3600"))).tags("app"))
     assert sum(pauses) == 60
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 501])
 def test_lasting_faults_are_not_repeated(serve: Serve, opened: Open, pauses: list[float], status: int) -> None:
-    server = serve(lambda asked: error_answer(status, "X"))
+    server = serve(error_answer(status, "X"))
     with pytest.raises(Exception, match=str(status)):
         list(opened(server).tags("app"))
     assert (len(server.asked), pauses) == (2, [])

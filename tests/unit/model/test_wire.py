@@ -56,3 +56,4 @@ def test_credentials_do_not_show_their_secret() -> None:
     assert "s3cret" not in repr(Credentials("alice", "s3cret"))
     assert Credentials("<token>", "x").is_identity_token
     assert not Credentials("alice", "x").is_identity_token
+    assert Credentials("alice", "x").shown == "the password of alice"

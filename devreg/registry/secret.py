@@ -21,7 +21,7 @@ def permit(credentials: Credentials, connection: Connection, origin: httpx.URL, 
         if url.scheme != "https" and not connection.secrets_over_http:
             host = url.netloc.decode("ascii", "replace")
             raise NotAuthorized(
-                f"will not send the password of {credentials.username} over plain HTTP to {host}",
+                f"will not send {credentials.shown} over plain HTTP to {host}",
                 hint=f"devreg trust {connection.address}",
             )
 

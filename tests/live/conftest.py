@@ -1,0 +1,181 @@
+"""Real parts for the live tests: two engines, a registry server, users. Whatever is started here is stopped again."""
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import platformdirs
+import pytest
+
+from tests.live.lab.devreg import Devreg, user_of, with_own_state
+from tests.live.lab.dockerd import dockerd
+from tests.live.lab.engine import Engine
+from tests.live.lab.run import need, run
+from tests.live.lab.suites import trixie_engine
+from tests.live.lab.wire import Wire, basic
+
+PROGRAMS = {
+    **{"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc"},
+    **{"iptables": "iptables", "ip": "iproute2", "unshare": "util-linux", "chattr": "e2fsprogs", "nginx": "nginx"},
+    **{"htpasswd": "apache2-utils", "busybox": "busybox-static", "skopeo": "skopeo", "podman": "podman"},
+    **{"curl": "curl", "debootstrap": "debootstrap"},
+}
+CONTAINERD_STORE: dict[str, object] = {"features": {"containerd-snapshotter": True}}
+USER, PASSWORD = "pusher", "correct horse: battery/staple+"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A registry server that devreg runs, and one user who may push."""
+
+    engine: Engine
+    address: str
+    user: str = USER
+    password: str = PASSWORD
+
+    @property
+    def anybody(self) -> Wire:
+        """Requests without credentials."""
+        return Wire(self.address)
+
+    @property
+    def pusher(self) -> Wire:
+        """Requests with the user's password."""
+        return Wire(self.address, basic(self.user, self.password))
+
+    def log_in(self, devreg: Devreg) -> None:
+        """Log a user of devreg in."""
+        devreg.ok("login", self.address, "-u", self.user, "--password-stdin", input=self.password)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def equipped() -> None:
+    """Fail at once, and name all packages, when this machine lacks what the live tests run."""
+    if os.geteuid() != 0:
+        pytest.fail("the live tests start real engines: run them as root, or leave them out with --no-live")
+    missing = set()
+    for program, package in PROGRAMS.items():
+        try:
+            need(program, package)
+        except AssertionError:
+            missing.add(package)
+    if missing:
+        pytest.fail(f"the live tests need more programs: apt-get install {' '.join(sorted(missing))}")
+
+
+@pytest.fixture(scope="session")
+def cache() -> Path:
+    """Where slow things are kept between runs: the newer engine, the machine's files."""
+    folder = platformdirs.user_cache_path("devreg-tests", appauthor=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A folder with a short name, for sockets; on a disk that engines can lay file systems over."""
+    folder = Path(tempfile.mkdtemp(prefix="dl-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def engine(short_folder: Path) -> Iterator[Engine]:
+    """The system's engine, with a graph driver."""
+    with dockerd(short_folder / "e", name="e", subnet=free_subnet()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def newer_engine(short_folder: Path, cache: Path) -> Iterator[Engine]:
+    """The engine of Debian's next suite, with the containerd image store."""
+    binaries = trixie_engine(cache)
+    subnet = free_subnet()
+    with dockerd(short_folder / "n", name="n", binaries=binaries, config=CONTAINERD_STORE, subnet=subnet) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server(engine: Engine, short_folder: Path) -> Server:
+    """The registry server on `engine`. Tests that stop it or change its users take `spare_engine` instead."""
+    admin = user_of(engine, short_folder / "admin")
+    address = f"127.0.0.1:{free_port()}"
+    start_server(admin, address)
+    return Server(engine, address)
+
+
+@pytest.fixture(scope="module")
+def spare_engine(server: Server, short_folder: Path) -> Iterator[Engine]:
+    """An engine of the module's own to do harm to; it has the images of the server and nothing else."""
+    with spare(server, short_folder / "s") as running:
+        yield running
+
+
+@pytest.fixture
+def devreg(server: Server, tmp_path: Path) -> Devreg:
+    """A new user of `engine`, who is logged in nowhere and whose default registry is the server."""
+    return at(user_of(server.engine, tmp_path / "user"), server.address)
+
+
+@pytest.fixture
+def newer_devreg(server: Server, newer_engine: Engine, tmp_path: Path) -> Devreg:
+    """The same with `newer_engine`."""
+    return at(user_of(newer_engine, tmp_path / "newer-user"), server.address)
+
+
+@pytest.fixture
+def root(spare_engine: Engine, tmp_path: Path) -> Devreg:
+    """Somebody who administers `spare_engine`; what devreg remembers of the machine is apart from the machine's own."""
+    return with_own_state(user_of(spare_engine, tmp_path / "root"))
+
+
+@contextmanager
+def spare(server: Server, folder: Path) -> Iterator[Engine]:
+    """An engine with the images of the server."""
+    with dockerd(folder, name="s", subnet=free_subnet()) as running:
+        copy_server_images(server.engine, running)
+        yield running
+
+
+def at(devreg: Devreg, address: str) -> Devreg:
+    """Make `address` the user's default registry."""
+    devreg.ok("config", "set", "registry", address)
+    return devreg
+
+
+def start_server(admin: Devreg, address: str) -> None:
+    """Start the registry server as a script would, and let the user in."""
+    words = ("registry", "up", "--images-from", "auto", "--listen", address, "--user", USER, "--password-stdin")
+    admin.ok(*words, input=f"{PASSWORD}\n")
+
+
+def copy_server_images(source: Engine, target: Engine) -> None:
+    """Give an engine the images that the server of another runs from, so that they are made only once."""
+    with closing(source.client()) as have, closing(target.client()) as want:
+        names = {str(each.attrs["Config"]["Image"]) for each in have.containers.list(filters={"label": "io.devreg.role"})}
+        for name in sorted(names):
+            want.images.load(have.images.get(name).save(named=name))
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def free_subnet() -> str:
+    """A subnet that no interface of this machine has."""
+    taken = run("ip", "-4", "address").stdout
+    return next(f"10.213.{n}.0/24" for n in range(1, 255) if f" 10.213.{n}." not in taken)
+
+
+def client(engine: Engine) -> "closing[docker.DockerClient]":
+    """An SDK client, to be closed by `with`."""
+    return closing(engine.client())

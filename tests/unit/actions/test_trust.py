@@ -1,0 +1,483 @@
+"""trust and untrust against a fake engine that reads a real file, with the habits measured on real ones."""
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from devreg.actions import daemon_change
+from devreg.actions import trust as trust_module
+from devreg.actions.trust import Plan, plan, trust, untrust
+from devreg.host import files, services
+from devreg.host.dockerd import Dockerd, Launch, Manager
+from devreg.host.services import ServiceFailed
+from devreg.model.address import Address
+from devreg.model.engine import EngineInfo, RunningContainer
+from devreg.model.errors import (
+    ConfigUnusable,
+    EngineRefused,
+    EngineUnreachable,
+    RollbackFailed,
+    UsageError,
+)
+from devreg.model.events import Event, Warn
+from devreg.model.results import Trusted
+
+A = Address.parse("registry.example:5000")
+BEFORE = '{\n  "debug": true,\n  "insecure-registries": [\n    "old:1"\n  ]\n}\n'
+AFTER = '{\n  "debug": true,\n  "insecure-registries": [\n    "old:1",\n    "registry.example:5000"\n  ]\n}\n'
+
+INFO = EngineInfo(
+    version="28.5.1",
+    operating_system="Debian",
+    os_type="linux",
+    rootless=False,
+    podman=False,
+    desktop=False,
+    insecure=("old:1",),
+    insecure_cidrs=("::1/128", "127.0.0.0/8"),
+    live_restore=False,
+    mirrors=(),
+    storage_driver="overlay2",
+)
+
+
+class FakeEngine:
+    """An engine and its dockerd: a reload acts on keys that are there, and only logs a file that it refuses."""
+
+    def __init__(self, file: Path) -> None:
+        self.host = "unix:///var/run/docker.sock"
+        self.file = file
+        self.state = INFO
+        self.up = True
+        self.deaf = 0  # how many of the next reloads have no effect
+        self.done: list[str] = []
+
+    def ping(self) -> bool:
+        return self.up
+
+    def info(self) -> EngineInfo:
+        if not self.up:
+            raise EngineUnreachable("down", hint="")
+        return self.state
+
+    def running(self) -> tuple[RunningContainer, ...]:
+        return (RunningContainer("db", "always"), RunningContainer("job", "no"))
+
+    def reload(self, _: Dockerd) -> None:
+        self.done.append("reload")
+        if self.deaf:
+            self.deaf -= 1
+            return
+        settings = self._settings()
+        if settings is not None and "insecure-registries" in settings:
+            self.state = replace(self.state, insecure=tuple(settings["insecure-registries"]))
+
+    def restart(self, dockerd: Dockerd, _: Callable[[], bool]) -> Dockerd:
+        self.done.append("restart")
+        settings = self._settings()
+        self.up = settings is not None
+        if settings is None:
+            raise ServiceFailed("Docker could not be restarted: bad file")
+        self.state = replace(self.state, insecure=tuple(settings.get("insecure-registries", ())))
+        return dockerd
+
+    def _settings(self) -> dict[str, list[str]] | None:
+        settings = json.loads(self.file.read_text()) if self.file.exists() else {}
+        return None if "bogus" in settings else settings
+
+
+class Lab:
+    """A daemon.json, an engine that reads it, and what the listener heard."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "etc/daemon.json"
+        self.file.parent.mkdir()
+        self.file.write_text(BEFORE)
+        self.state = folder / "state"
+        self.engine = FakeEngine(self.file)
+        self.dockerd = Dockerd(4711, self.file, (), Manager.SYSTEMD, unit="docker.service")
+        self.heard: list[Event] = []
+
+    def trust(self, address: Address = A, *, restart: bool = False) -> Trusted:
+        return trust(self.engine, address, restart=restart, state=self.state, listener=self.heard.append)  # type: ignore[arg-type]
+
+    def untrust(self, address: Address = A, *, restart: bool = False) -> Trusted:
+        return untrust(self.engine, address, restart=restart, state=self.state, listener=self.heard.append)  # type: ignore[arg-type]
+
+    def plan(self, address: Address = A, *, trusted: bool = True) -> Plan:
+        return plan(self.engine, address, trusted=trusted)  # type: ignore[arg-type]
+
+    def says(self, **changes: object) -> None:
+        self.engine.state = replace(self.engine.state, **changes)  # type: ignore[arg-type]
+
+    def backups(self) -> list[str]:
+        return [path.read_text() for path in sorted((self.state / "backups").glob("*"))]
+
+    def nothing_done(self) -> bool:
+        return self.engine.done == [] and not self.backups()
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    lab = Lab(tmp_path)
+    monkeypatch.setattr("devreg.host.dockerd.find", lambda _: lab.dockerd)
+    monkeypatch.setattr(services, "reload", lambda dockerd: lab.engine.reload(dockerd))
+    monkeypatch.setattr(services, "restart", lambda dockerd, answers: lab.engine.restart(dockerd, answers))
+    monkeypatch.setattr(files, "is_root", lambda: True)
+    monkeypatch.setattr(daemon_change, "_PROOF_SECONDS", 0.05)
+    monkeypatch.setattr(daemon_change, "_POLL_SECONDS", 0.01)
+    return lab
+
+
+# It works
+
+
+def test_trust_adds_reloads_and_proves(lab: Lab) -> None:
+    done = lab.trust()
+    assert lab.file.read_text() == AFTER
+    assert lab.engine.done == ["reload"]
+    assert (done.address, done.flavour, done.file) == ("registry.example:5000", "rootful", str(lab.file))
+    assert (done.changed, done.applied, done.verified, done.stopped) == (True, "reload", True, ())
+    assert lab.backups() == [BEFORE]
+    assert done.backup is not None
+    assert Path(done.backup).parent == lab.state / "backups"
+
+
+def test_a_second_trust_changes_nothing(lab: Lab) -> None:
+    lab.trust()
+    before = lab.file.stat()
+    done = lab.trust()
+    assert (done.changed, done.applied, done.verified, done.backup) == (False, "none", True, None)
+    assert (lab.file.stat().st_ino, lab.file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert lab.engine.done == ["reload"]
+    assert len(lab.backups()) == 1
+
+
+def test_untrust_gives_the_old_bytes_back(lab: Lab) -> None:
+    lab.trust()
+    done = lab.untrust()
+    assert lab.file.read_text() == BEFORE
+    assert (done.changed, done.applied) == (True, "reload")
+    assert lab.engine.state.insecure == ("old:1",)
+    assert not lab.untrust().changed
+
+
+@pytest.mark.parametrize("before", ['{\n  "debug": true\n}', "{}", None])
+def test_the_last_entry_leaves_with_its_key(lab: Lab, before: str | None) -> None:
+    lab.says(insecure=())
+    if before is None:
+        lab.file.unlink()
+    else:
+        lab.file.write_text(before)
+    assert lab.trust().backup is None if before is None else True
+    lab.untrust()
+    assert lab.file.read_text() == (before or "{}\n")
+    assert lab.engine.state.insecure == ()
+
+
+def test_an_entry_that_is_in_the_file_but_not_live_takes_a_reload_only(lab: Lab) -> None:
+    lab.file.write_text(AFTER)
+    done = lab.trust()
+    assert (done.changed, done.applied, done.backup) == (True, "reload", None)
+    assert lab.engine.done == ["reload"]
+    assert lab.file.read_text() == AFTER
+
+
+@pytest.mark.parametrize("before", ['{"debug": true}', None])
+def test_an_entry_that_is_live_but_not_in_the_file_can_be_untrusted(lab: Lab, before: str | None) -> None:
+    lab.says(insecure=(str(A),))
+    if before is None:
+        lab.file.unlink()
+    else:
+        lab.file.write_text(before)
+    assert lab.untrust().changed
+    assert lab.engine.state.insecure == ()
+    assert files.read(lab.file) == (before.encode() if before else None)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:5000", "127.1.2.3", "localhost:5000", "[::1]:5000", "10.1.2.3:5000"])
+def test_an_address_in_a_trusted_network_needs_nothing(lab: Lab, address: str) -> None:
+    lab.says(insecure_cidrs=("10.0.0.0/8", "::1/128", "127.0.0.0/8"))
+    assert not lab.trust(Address.parse(address)).changed
+    assert lab.nothing_done()
+    assert not lab.untrust(Address.parse(address)).changed
+    assert isinstance(lab.heard[-1], Warn)
+
+
+def test_a_loopback_that_the_engine_does_not_trust_is_added(lab: Lab) -> None:
+    lab.says(insecure_cidrs=("127.0.0.0/8",))  # engine 20.10 leaves ::1 out
+    assert lab.trust(Address.parse("[::1]:5000")).changed
+
+
+def test_an_address_that_is_trusted_by_a_flag_needs_nothing(lab: Lab) -> None:
+    lab.dockerd = replace(lab.dockerd, flags=(str(A),))
+    lab.says(insecure=(str(A),))
+    assert not lab.trust().changed
+    assert lab.nothing_done()
+
+
+def test_restart_reloads_first_and_names_what_it_stopped(lab: Lab) -> None:
+    done = lab.trust(restart=True)
+    assert lab.engine.done == ["reload", "restart"]
+    assert (done.applied, done.stopped) == ("restart", ("db", "job"))
+
+
+def test_live_restore_stops_nothing(lab: Lab) -> None:
+    lab.says(live_restore=True)
+    assert lab.plan().stops == ()
+    assert lab.trust(restart=True).stopped == ()
+
+
+def test_a_plan_reads_only_and_needs_no_root(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "is_root", lambda: False)
+    found = lab.plan()
+    assert found == Plan(str(A), "rootful", str(lab.file), True, False, lab.engine.running())
+    assert not lab.plan(trusted=False).changed
+    assert lab.nothing_done()
+    assert not lab.state.exists()
+
+
+# It refuses, with nothing touched
+
+
+def refuse(lab: Lab, kind: type[Exception], words: str, *, restart: bool = False) -> str:
+    """Check that trust refuses and leaves everything as it was; return the hint."""
+    before = files.read(lab.file)
+    with pytest.raises(kind, match=words) as caught:
+        lab.trust(restart=restart)
+    assert files.read(lab.file) == before
+    assert lab.nothing_done()
+    return str(getattr(caught.value, "hint", ""))
+
+
+@pytest.mark.parametrize("host", ["tcp://10.0.0.1:2375", "ssh://root@box", "npipe:////./pipe/docker_engine"])
+def test_a_remote_engine(lab: Lab, host: str) -> None:
+    lab.engine.host = host
+    refuse(lab, ConfigUnusable, "remote")
+
+
+@pytest.mark.parametrize(
+    ("says", "words", "by_hand"),
+    [
+        ({"podman": True}, "podman", "registries.conf.d"),
+        ({"desktop": True}, "Docker Desktop", "docker desktop restart"),
+        ({"rootless": True}, "rootless", "systemctl --user reload"),
+        ({"os_type": "windows"}, "Windows", "ProgramData"),
+    ],
+)
+def test_other_flavours(lab: Lab, says: dict[str, object], words: str, by_hand: str) -> None:
+    lab.says(**says)
+    assert by_hand in refuse(lab, ConfigUnusable, f"{words}.* not supported yet")
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_other_systems(lab: Lab, monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    assert "colima" in refuse(lab, ConfigUnusable, "virtual machine")
+
+
+def test_without_root(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "is_root", lambda: False)
+    assert "sudo" in refuse(lab, ConfigUnusable, "takes root")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{\n  "debug": true,\n}', r"daemon\.json, line [23], column .*trailing comma"),
+        ('{"debug": true, "debug": false}', "twice"),
+        ('{"insecure-registries": "x"}', "list"),
+        ('{"insecure-registries": ["x/"]}', "will not start again: 'x/'"),
+        ("\ufeff{}", "byte order mark"),
+    ],
+)
+def test_a_broken_file(lab: Lab, text: str, words: str) -> None:
+    lab.file.write_text(text)
+    refuse(lab, ConfigUnusable, words)
+
+
+def test_flags_that_would_conflict_with_the_file(lab: Lab) -> None:
+    lab.dockerd = replace(lab.dockerd, flags=("other:1",))
+    assert "docker.service" in refuse(lab, ConfigUnusable, "--insecure-registry flags")
+
+
+def test_an_address_that_the_engine_would_not_start_with(lab: Lab) -> None:
+    with pytest.raises(UsageError, match=r"refuse \[::2\]"):
+        lab.trust(Address.parse("[::2]"))
+    assert lab.nothing_done()
+
+
+def test_a_restart_of_what_another_program_watches_over(lab: Lab) -> None:
+    lab.dockerd = Dockerd(4711, lab.file, (), Manager.DETACHED)
+    refuse(lab, EngineRefused, "may watch over it", restart=True)
+
+
+@pytest.mark.parametrize(
+    ("version", "loses"),
+    [("23.0.0", True), ("23.0.6+dfsg", True), ("24.0.0", True), ("23.0.7", False), ("24.0.1", False), ("", False)],
+)
+def test_engines_that_lose_the_list_on_reload_take_a_restart(lab: Lab, version: str, loses: bool) -> None:
+    lab.says(version=version, mirrors=("https://mirror/",))
+    assert lab.plan().needs_restart is loses
+    if loses:
+        assert "--restart" in refuse(lab, EngineRefused, "moby#45552")
+    assert lab.trust(restart=True).applied == "restart"
+    assert lab.engine.done == (["restart"] if loses else ["reload", "restart"])
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_fails(lab: Lab, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if "state" not in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(ConfigUnusable, match="could not write"):
+        lab.trust()
+    assert lab.file.read_text() == BEFORE
+    assert lab.engine.done == []
+    assert [path.name for path in lab.file.parent.iterdir()] == ["daemon.json"]
+
+
+def test_no_room_for_the_backup(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise ConfigUnusable("could not back up", hint="")
+
+    monkeypatch.setattr(files, "backup", fail)
+    refuse(lab, ConfigUnusable, "could not back up")
+
+
+# It undoes
+
+
+@pytest.mark.parametrize("before", [BEFORE, '{"debug": true}', None])
+@pytest.mark.parametrize("deaf", [1, 2])
+def test_no_effect_puts_file_and_engine_back(lab: Lab, before: str | None, deaf: int) -> None:
+    if before is None:
+        lab.file.unlink()
+    else:
+        lab.file.write_text(before)
+    lab.engine.deaf = deaf
+    with pytest.raises(EngineRefused, match=r"no effect .*; .* as they were") as caught:
+        lab.trust()
+    assert "journalctl -u docker.service" in caught.value.hint
+    assert files.read(lab.file) == (before.encode() if before is not None else None)
+    assert lab.engine.state.insecure == ("old:1",)
+    assert lab.engine.done == ["reload", "reload"]
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_a_file_that_docker_refuses_for_another_reason_never_stops_docker(lab: Lab, restart: bool) -> None:
+    lab.file.write_text('{"bogus": 1}')
+    with pytest.raises(EngineRefused):
+        lab.trust(restart=restart)
+    assert lab.file.read_text() == '{"bogus": 1}'
+    assert lab.engine.up
+    assert "restart" not in lab.engine.done
+
+
+def test_an_interrupt_undoes_what_had_taken_effect(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = lab.engine.reload, 0
+
+    def interrupted(dockerd: Dockerd) -> None:
+        nonlocal calls
+        calls += 1
+        real(dockerd)
+        if calls == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(services, "reload", interrupted)
+    lab.file.write_text("{}")
+    with pytest.raises(KeyboardInterrupt):
+        lab.trust()
+    assert lab.file.read_text() == "{}"
+    assert lab.engine.state.insecure == ("old:1",)
+
+
+def test_docker_that_died_is_started_again_with_the_old_file(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(_: Dockerd) -> None:
+        lab.engine.up = False
+        raise ServiceFailed("it died")
+
+    monkeypatch.setattr(services, "reload", dies)
+    with pytest.raises(EngineRefused, match="it died"):
+        lab.trust()
+    assert lab.file.read_text() == BEFORE
+    assert lab.engine.up
+    assert lab.engine.done == ["restart"]
+
+
+def test_a_restart_that_fails_is_repeated_with_the_old_file(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = lab.engine.restart
+
+    def fails_with_the_new_file(dockerd: Dockerd, answers: Callable[[], bool]) -> Dockerd:
+        if lab.file.read_text() == AFTER:
+            lab.engine.up = False
+            raise ServiceFailed("Docker could not be restarted: no")
+        return real(dockerd, answers)
+
+    monkeypatch.setattr(services, "restart", fails_with_the_new_file)
+    with pytest.raises(EngineRefused, match="could not be restarted: no"):
+        lab.trust(restart=True)
+    assert lab.file.read_text() == BEFORE
+    assert lab.engine.up
+    assert lab.engine.state.insecure == ("old:1",)
+
+
+def test_an_undo_that_fails_names_both_causes_and_the_way_by_hand(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(_: Dockerd) -> None:
+        lab.engine.up = False
+        raise ServiceFailed("first cause")
+
+    def stays_down(*_: object) -> NoReturn:
+        raise ServiceFailed("second cause")
+
+    monkeypatch.setattr(services, "reload", dies)
+    monkeypatch.setattr(services, "restart", stays_down)
+    with pytest.raises(RollbackFailed, match=r"first cause; .*second cause") as caught:
+        lab.trust()
+    backup = next((lab.state / "backups").iterdir())
+    assert f"sudo cp {backup} {lab.file}" in caught.value.hint
+    assert "systemctl reset-failed" in caught.value.hint
+    assert lab.file.read_text() == BEFORE
+
+
+def test_an_engine_that_does_not_go_back_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def loses(_: Dockerd) -> None:
+        lab.says(insecure=())
+
+    monkeypatch.setattr(services, "reload", loses)
+    with pytest.raises(RollbackFailed, match="did not go back"):
+        lab.trust()
+    assert lab.file.read_text() == BEFORE
+
+
+def test_an_empty_list_that_cannot_be_tidied_away_stays(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.file.write_text('{"insecure-registries": ["registry.example:5000"]}')
+    lab.says(insecure=(str(A),))
+
+    def fail(*_: object) -> NoReturn:
+        raise ConfigUnusable("the file system is full", hint="")
+
+    monkeypatch.setattr(trust_module, "put_back", fail)
+    assert lab.untrust().changed
+    assert lab.file.read_text() == '{"insecure-registries": []}'
+    assert any(isinstance(event, Warn) and "harmless" in event.text for event in lab.heard)
+
+
+def test_the_log_of_a_detached_dockerd_is_named(lab: Lab) -> None:
+    launch = Launch(("dockerd",), Path("/"), Path("/tmp/d.log"), {})
+    lab.dockerd = Dockerd(4711, lab.file, (), Manager.DETACHED, launch=launch)
+    lab.engine.deaf = 1
+    with pytest.raises(EngineRefused) as caught:
+        lab.trust()
+    assert "/tmp/d.log" in caught.value.hint

@@ -1,0 +1,116 @@
+"""Finding the process behind a socket, on real processes that stand in for dockerd."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from devreg.host import dockerd as hd
+from devreg.host.dockerd import Manager, find
+from devreg.host.run import CommandFailed, Completed
+from devreg.model.errors import ConfigUnusable, EngineUnreachable
+
+Start = Callable[..., Path]
+
+
+def test_defaults(dockerd: Start) -> None:
+    found = find(dockerd())
+    assert psutil.Process(found.pid).name() == "dockerd"
+    assert found.config_file == Path("/etc/docker/daemon.json")
+    assert found.flags == ()
+
+
+@pytest.mark.parametrize(
+    ("flags", "file"),
+    [
+        (["--config-file", "/x/d.json"], "/x/d.json"),
+        (["--debug", "--config-file=/x/d.json"], "/x/d.json"),
+    ],
+)
+def test_the_configuration_file(dockerd: Start, flags: list[str], file: str) -> None:
+    assert find(dockerd(*flags)).config_file == Path(file)
+
+
+def test_a_relative_configuration_file_is_relative_to_dockerd(dockerd: Start, tmp_path: Path) -> None:
+    assert find(dockerd("--config-file=d.json")).config_file == tmp_path / "d.json"
+
+
+def test_insecure_flags(dockerd: Start) -> None:
+    assert find(dockerd("--insecure-registry", "a", "--insecure-registry=b:5000")).flags == ("a", "b:5000")
+
+
+def test_an_orphan_can_be_started_again_just_as_it_was(dockerd: Start, tmp_path: Path) -> None:
+    found = find(dockerd("--debug"))
+    assert found.manager is Manager.DETACHED
+    assert found.restartable
+    assert found.launch is not None
+    assert found.launch.argv == (*(str(tmp_path / name) for name in ("dockerd", "script.py", "s")), "--debug")
+    assert (found.launch.cwd, found.launch.log) == (tmp_path, tmp_path / "log")
+    assert found.launch.env["MARK"] == "kept"
+    assert "kept" not in repr(found)
+
+
+def test_a_child_may_be_watched_over(dockerd: Start) -> None:
+    assert not find(dockerd(child=True)).restartable
+
+
+def test_an_init_script_is_known_by_its_pid_file(
+    dockerd: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = dockerd()
+    pid_file = tmp_path / "docker-ssd.pid"
+    monkeypatch.setattr(hd, "_INIT_SCRIPT", tmp_path / "dockerd")
+    monkeypatch.setattr(hd, "_INIT_SCRIPT_PID_FILE", pid_file)
+    pid_file.write_text("1\n")
+    assert find(path).manager is Manager.DETACHED
+    pid_file.write_text(f"{find(path).pid}\n")
+    assert find(path).manager is Manager.INIT_SCRIPT
+    assert find(path).restartable
+
+
+def test_systemd_listens_for_its_unit(dockerd: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pid = find(dockerd()).pid
+    monkeypatch.setattr(hd, "_SYSTEMD", tmp_path)
+    monkeypatch.setattr(hd, "_listener", lambda _: 1)
+    monkeypatch.setattr(hd, "run", lambda *_, **__: Completed(f"MainPID={pid}\n", ""))
+    assert find(tmp_path / "s").pid == pid
+
+
+def test_a_unit_that_systemctl_does_not_know(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fails(argv: list[str], **_: object) -> Completed:
+        raise CommandFailed(argv, 1, "", "", "failed")
+
+    monkeypatch.setattr(hd, "_SYSTEMD", tmp_path)
+    monkeypatch.setattr(hd, "_listener", lambda _: 1)
+    monkeypatch.setattr(hd, "run", fails)
+    with pytest.raises(ConfigUnusable, match="outside"):
+        find(tmp_path / "s")
+
+
+def test_an_engine_outside_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hd, "_listener", lambda _: 0)
+    with pytest.raises(ConfigUnusable, match="runs outside this container or machine"):
+        find(Path("/s"))
+
+
+def test_a_proxy_is_not_dockerd(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        with pytest.raises(ConfigUnusable, match=rf"process {os.getpid()}\) listens on .*, not dockerd"):
+            find(tmp_path / "s")
+
+
+def test_a_snap_is_refused(dockerd: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil.Process, "exe", lambda _: "/snap/docker/1/bin/dockerd")
+    with pytest.raises(ConfigUnusable, match="snap") as caught:
+        find(dockerd())
+    assert "/var/snap/docker/current/config/daemon.json" in caught.value.hint
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnreachable, match="cannot reach"):
+        find(tmp_path / "s")
