@@ -13,7 +13,7 @@ from devreg.model.errors import EngineUnreachable
 from devreg.model.events import Listener, Step
 from devreg.model.results import StepResult
 
-_PACKAGES, _STARTED = "engine_packages", "engine_started"
+_PACKAGES, _STARTED, _DATA = "engine_packages", "engine_started", "engine_data"
 
 
 def answering() -> Engine | None:
@@ -25,7 +25,7 @@ def answering() -> Engine | None:
     try:
         return connect()
     except EngineUnreachable:
-        if os.environ.get("DOCKER_HOST") or not is_root():
+        if os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT") or not is_root():
             raise
         return None
 
@@ -59,6 +59,8 @@ def ensure(record: Record, listener: Listener) -> tuple[Engine, StepResult]:
                 hint="install it (https://docs.docker.com/engine/install/), then run this again",
             )
         listener(Step(f"installing {', '.join(engine_setup.PACKAGES)}"))
+        if not engine_setup.has_data():
+            record.note(_DATA, True)
         record.note(_PACKAGES, packages.install(engine_setup.PACKAGES))
     if answering() is None:  # where systemd runs, the package has started it
         listener(Step("starting Docker"))
@@ -84,6 +86,9 @@ def undo(record: Record, engine: Engine | None, listener: Listener) -> list[Step
         listener(Step(f"removing {len(names)} packages"))
         packages.purge(names)
         record.forget(_PACKAGES)
+        if record.entries.get(_DATA):
+            engine_setup.remove_data()
+            record.forget(_DATA)
         results.append(StepResult("packages", "changed", f"removed {', '.join(names)}"))
     return results
 

@@ -1,15 +1,14 @@
 """The one-command tour: from a machine with nothing to an image that was pushed, listed and pulled.
 
 Each step looks first and changes only what is missing, so that a second run changes nothing; and each records what it
-changes, before it does, so that `undo` can take away exactly that.
+changes, before it does, so that `quickstart_undo` can take away exactly that.
 """
 
 from __future__ import annotations
 
 import io
 import tarfile
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devreg.actions import catalog, provision, push, serve, users
 from devreg.actions import login as logins
@@ -20,7 +19,7 @@ from devreg.host import credentials as stored
 from devreg.host.state import Record, state_folder
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
-from devreg.model.errors import DevregError, NotFound, ServerError
+from devreg.model.errors import NotFound, ServerError
 from devreg.model.events import Listener, Step
 from devreg.model.reference import Destination, Reference
 from devreg.model.results import StepResult, Tag
@@ -30,21 +29,21 @@ from devreg.server.htpasswd import generated_password
 
 IMAGE = Reference("devreg-hello", tag="1")
 _HELLO = "This image came out of your own registry.\n"
-_SERVER, _SERVER_IMAGES, _USER, _LOGIN, _TRUST, _IMAGES = (
-    "server",
-    "server_images",
-    "user",
-    "login",
-    "trust",
-    "images",
-)
+
+# What goes on record, under these names.
+RECORD = "quickstart"
+SERVER, SERVER_IMAGES, USER, LOGIN, TRUST, IMAGES = "server", "server_images", "user", "login", "trust", "images"
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What the tour is told: where to listen, what to run, who pushes, how many seconds to wait for answers."""
+    """What the tour is told: where to listen, what to run, who pushes, how many seconds to wait for answers.
+
+    `listen_given` False: where the server is published already counts more than `listen`.
+    """
 
     listen: Listen
+    listen_given: bool
     hub: ServerImages
     images_from: ImagesFrom
     user: str
@@ -75,6 +74,7 @@ class Tour:
 def plan(choices: Choices) -> tuple[str, ...]:
     """What `run` is going to change, a line each; empty when all is in place. Raises EngineUnreachable."""
     engine = provision.answering()
+    choices = _settled(choices, engine)
     served = engine is not None and serve.status(engine).healthy
     login = f"log in as {choices.user}; the password is kept in {stored.config_file()}"
     wanted = (
@@ -92,8 +92,9 @@ def plan(choices: Choices) -> tuple[str, ...]:
 
 def run(choices: Choices, listener: Listener) -> Tour:
     """Take the tour. Whatever is as it should be stays. Raises what the steps raise; `undo` then cleans up."""
-    record = Record("quickstart")
+    record = Record(RECORD)
     engine, engine_step = provision.ensure(record, listener)
+    choices = _settled(choices, engine)
     server_step, password = _serve(engine, choices, record, listener)
     trust_step = _trust(engine, choices.address, record, listener)
     login_step, password = _login(engine, choices, password, record, listener)
@@ -103,42 +104,18 @@ def run(choices: Choices, listener: Listener) -> Tour:
     return Tour(steps, str(choices.address), tags, choices.user, password)
 
 
-def recorded() -> tuple[str, ...]:
-    """What `undo` would take away, a line each; empty when there is nothing."""
-    record = Record("quickstart").entries
-    lines = {
-        _IMAGES: "the tour's image in Docker",
-        _USER: f"the registry's user {record.get(_USER)}",
-        _LOGIN: f"the login at {record.get(_LOGIN)}",
-        _TRUST: f"Docker's trust in {record.get(_TRUST)}",
-        _SERVER: "the registry with every image in it, and its users",
-        _SERVER_IMAGES: "the images that it ran from",
-        **provision.recorded(record),
-    }
-    return tuple(line for key, line in lines.items() if key in record)
-
-
-def undo(listener: Listener) -> tuple[StepResult, ...]:
-    """Take away what `run` recorded, last thing first."""
-    record = Record("quickstart")
-    engine = provision.answering() if record.entries else None
-    steps: list[StepResult] = []
-    if address := record.entries.get(_LOGIN):
-        logins.logout(Address.parse(address))
-        record.forget(_LOGIN)
-        steps.append(StepResult("login", "changed", f"logged out of {address}"))
-    if engine:
-        steps += _undo_in_engine(engine, record, listener)
-    return (*steps, *provision.undo(record, engine, listener))
+def _settled(choices: Choices, engine: Engine | None) -> Choices:
+    published = serve.published(engine) if engine and not choices.listen_given else None
+    return replace(choices, listen=published) if published else choices
 
 
 def _serve(engine: Engine, choices: Choices, record: Record, listener: Listener) -> tuple[StepResult, str | None]:
     before = serve.status(engine)
     if not before.images and not before.volume:
-        record.note(_SERVER, True)
+        record.note(SERVER, True)
     absent = [image for image in (*vars(choices.hub).values(), PACKAGES_IMAGE) if not images.exists(engine, image)]
-    if absent and _SERVER in record.entries:
-        record.note(_SERVER_IMAGES, sorted({*record.entries.get(_SERVER_IMAGES, []), *absent}))
+    if absent and SERVER in record.entries:
+        record.note(SERVER_IMAGES, sorted({*record.entries.get(SERVER_IMAGES, []), *absent}))
     done = serve.up(
         engine,
         listen=choices.listen,
@@ -161,7 +138,7 @@ def _trust(engine: Engine, address: Address, record: Record, listener: Listener)
     if address.is_loopback:
         return StepResult("trust", "unchanged", "Docker always trusts loopback addresses")
     if not _trusted(engine, address):
-        record.note(_TRUST, str(address))
+        record.note(TRUST, str(address))
     done = trusts.trust(engine, address, restart=False, state=state_folder(), listener=listener)
     return StepResult("trust", "changed" if done.changed else "unchanged", f"Docker trusts {address}")
 
@@ -181,10 +158,10 @@ def _login(
     if password is None:
         password = generated_password()
         if choices.user not in users.names(engine):
-            record.note(_USER, choices.user)
+            record.note(USER, choices.user)
         users.add(engine, choices.user, password)
     if stored.lookup(choices.address) is None:
-        record.note(_LOGIN, str(choices.address))
+        record.note(LOGIN, str(choices.address))
     credentials = Credentials(choices.user, password)
     done = logins.login(choices.address, credentials, timeout=choices.timeout, listener=listener)
     return StepResult("login", "changed", f"logged in as {choices.user}; kept in {done.stored}"), password
@@ -195,7 +172,7 @@ def _image(engine: Engine, choices: Choices, record: Record, listener: Listener)
     name = choices.pushed
     if _has(choices):
         return [StepResult("image", "unchanged", f"{name} is in the registry")]
-    record.note(_IMAGES, [str(IMAGE), str(name)])
+    record.note(IMAGES, [str(IMAGE), str(name)])
     listener(Step(f"making the image {IMAGE}"))
     images.import_rootfs(engine, _rootfs(), str(IMAGE))
     to = Destination(choices.address)
@@ -236,32 +213,3 @@ def _rootfs() -> io.BytesIO:
         archive.addfile(member, io.BytesIO(_HELLO.encode()))
     buffer.seek(0)
     return buffer
-
-
-def _undo_in_engine(engine: Engine, record: Record, listener: Listener) -> list[StepResult]:
-    steps: list[StepResult] = []
-    if names := record.entries.get(_IMAGES):
-        for name in names:
-            images.remove(engine, name)
-        record.forget(_IMAGES)
-        steps.append(StepResult("image", "changed", f"removed {' and '.join(names)} from Docker"))
-    if user := record.entries.get(_USER):
-        with suppress(DevregError):  # the server, or the user, may be gone: that is what is wanted
-            users.remove(engine, user)
-        record.forget(_USER)
-        steps.append(StepResult("user", "changed", f"removed {user}"))
-    if record.entries.get(_SERVER):
-        serve.down(engine, volumes=True, listener=listener)
-        record.forget(_SERVER)
-        steps.append(StepResult("registry", "changed", "removed, with its data"))
-    if names := record.entries.get(_SERVER_IMAGES):
-        gone = [name for name in names if images.remove(engine, name)]
-        record.forget(_SERVER_IMAGES)
-        steps.append(
-            StepResult("registry images", "changed", f"removed {', '.join(gone) or 'none: they were not there'}")
-        )
-    if address := record.entries.get(_TRUST):
-        trusts.untrust(engine, Address.parse(address), restart=False, state=state_folder(), listener=listener)
-        record.forget(_TRUST)
-        steps.append(StepResult("trust", "changed", f"Docker no longer trusts {address}"))
-    return steps

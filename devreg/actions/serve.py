@@ -41,7 +41,7 @@ def up(
     Raises ServerError, and RefusedOverwrite when a foreign container, network or program is in the way.
     """
     existing = containers.find(engine)
-    where = listen or (existing["nginx"].listen if "nginx" in existing else None) or default_listen
+    where = listen or published(engine) or default_listen
     wanted = definition.containers(where, ensure(engine, hub, images_from, listener))
     changed = not _matches(existing, wanted)
     if changed:
@@ -51,6 +51,12 @@ def up(
     if not where.is_loopback:
         listener(Warn(f"{where} is plain HTTP: passwords cross the network in the clear; put TLS in front of it"))
     return ServerUp(status(engine), changed or made, user if made else None, generated)
+
+
+def published(engine: Engine) -> Listen | None:
+    """Where the server is published, running or not; None when it was never started."""
+    nginx = containers.find(engine).get("nginx")
+    return nginx.listen if nginx else None
 
 
 def down(engine: Engine, *, volumes: bool, listener: Listener) -> bool:

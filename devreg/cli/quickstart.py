@@ -11,6 +11,7 @@ from devreg.cli.options import Json, Yes, agreed, settings, timeout
 from devreg.model.results import StepResult
 from devreg.model.server import ImagesFrom, Listen, ServerImages
 from devreg.output import console, document, tables
+from devreg.settings import Value
 
 
 def register(app: typer.Typer) -> None:
@@ -38,15 +39,17 @@ def quickstart(
     if undo:
         _undo(yes, as_json)
     else:
-        _tour(settings.get("listen", listen).value, images_from, yes, as_json)
+        _tour(settings.get("listen", listen), images_from, yes, as_json)
 
 
-def _tour(listen: str, images_from: ImagesFrom, yes: bool, as_json: bool) -> None:
+def _tour(listen: Value, images_from: ImagesFrom, yes: bool, as_json: bool) -> None:
     from devreg.actions import quickstart as action
     from devreg.output.progress import reporting
 
     hub = ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value)
-    choices = action.Choices(Listen.parse(listen), hub, images_from, getpass.getuser(), timeout())
+    choices = action.Choices(
+        Listen.parse(listen.value), listen.source != "default", hub, images_from, getpass.getuser(), timeout()
+    )
     if lines := action.plan(choices):
         _announce("this will:", lines)
         if not agreed("Go on?", yes):
@@ -62,6 +65,8 @@ def _tour(listen: str, images_from: ImagesFrom, yes: bool, as_json: bool) -> Non
     if done.password:
         console.result(f"user {done.user}, password {done.password} (shown only now; you are logged in already)")
     console.note("next:")
+    if settings.get("registry").value != done.address:
+        console.note(f"  devreg config set registry {done.address}")
     console.note(f"  devreg push IMAGE          your own image, as {done.address}/IMAGE")
     console.note("  devreg repos               what is in the registry")
     console.note(f"  docker pull {done.address}/devreg-hello:1")
@@ -69,7 +74,7 @@ def _tour(listen: str, images_from: ImagesFrom, yes: bool, as_json: bool) -> Non
 
 
 def _undo(yes: bool, as_json: bool) -> None:
-    from devreg.actions import quickstart as action
+    from devreg.actions import quickstart_undo as action
     from devreg.output.progress import reporting
 
     steps: tuple[StepResult, ...] = ()

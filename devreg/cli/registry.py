@@ -70,6 +70,8 @@ def up(
     )
     if done.password:
         console.result(f"user {done.user}, password {done.password} (shown only now)")
+    if settings.get("registry").value != done.status.address:
+        console.note(f"to make it your default: `devreg config set registry {done.status.address}`")
     console.note("anybody who reaches it may pull; to push: `devreg login`, then `devreg push IMAGE`")
     console.note("to stop it: `devreg registry down` (the data stays)")
 

@@ -154,8 +154,15 @@ def _unit(pid: int) -> str | None:
     """The systemd unit whose main process this is."""
     if not _SYSTEMD.exists():
         return None
-    found = re.search(r"/([^/]+\.service)$", Path(f"/proc/{pid}/cgroup").read_text(), re.MULTILINE)
+    found = re.search(r"/([^/]+\.service)$", _cgroup(pid), re.MULTILINE)
     return found[1] if found and _main_pid(found[1]) == pid else None
+
+
+def _cgroup(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return ""
 
 
 def _main_pid(unit: str) -> int:

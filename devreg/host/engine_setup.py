@@ -23,6 +23,21 @@ _ANSWER_SECONDS = 30
 _POLL_SECONDS = 0.2
 
 
+DATA = (Path("/var/lib/docker"), Path("/var/lib/containerd"))
+
+
+def has_data() -> bool:
+    """Whether an engine has left anything on this machine, maybe one that was removed since."""
+    return any(path.exists() for path in DATA)
+
+
+def remove_data() -> None:
+    """Delete what a removed engine has left. Only for data that was not there before devreg installed it."""
+    for path in DATA:
+        shutil.rmtree(path, ignore_errors=True)
+    LOG.unlink(missing_ok=True)
+
+
 def installed() -> bool:
     """Whether there is a dockerd to start."""
     return shutil.which("dockerd", path=_path()) is not None

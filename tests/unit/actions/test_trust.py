@@ -302,6 +302,12 @@ def test_a_broken_file(lab: Lab, text: str, words: str) -> None:
     refuse(lab, ConfigUnusable, words)
 
 
+def test_an_odd_entry_that_the_engine_has_taken_is_no_fault(lab: Lab) -> None:
+    lab.file.write_text('{"insecure-registries": ["[::2]"]}')
+    lab.says(insecure=("[::2]",))
+    assert lab.trust().changed
+
+
 def test_flags_that_would_conflict_with_the_file(lab: Lab) -> None:
     lab.dockerd = replace(lab.dockerd, flags=("other:1",))
     assert "docker.service" in refuse(lab, ConfigUnusable, "--insecure-registry flags")

@@ -79,6 +79,27 @@ def test_systemd_listens_for_its_unit(dockerd: Start, monkeypatch: pytest.Monkey
     assert find(tmp_path / "s").pid == pid
 
 
+@pytest.mark.parametrize(
+    ("cgroup", "main", "unit"),
+    [
+        ("0::/system.slice/docker.service\n", True, "docker.service"),
+        ("12:devices:/x\n1:name=systemd:/system.slice/my-docker.service\n", True, "my-docker.service"),
+        ("0::/system.slice/cron.service\n", False, None),  # started by a job of cron, not watched by systemd
+        ("0::/user.slice/user-0.slice/session-1.scope\n", True, None),
+    ],
+)
+def test_a_systemd_unit_is_known_by_its_cgroup_and_main_process(
+    dockerd: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cgroup: str, main: bool, unit: str | None
+) -> None:
+    pid = find(dockerd()).pid
+    monkeypatch.setattr(hd, "_SYSTEMD", tmp_path)
+    monkeypatch.setattr(hd, "_cgroup", lambda _: cgroup)
+    monkeypatch.setattr(hd, "run", lambda *_, **__: Completed(f"MainPID={pid if main else 1}\n", ""))
+    found = find(tmp_path / "s")
+    assert found.unit == unit
+    assert found.manager is (Manager.SYSTEMD if unit else Manager.DETACHED)
+
+
 def test_a_unit_that_systemctl_does_not_know(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fails(argv: list[str], **_: object) -> Completed:
         raise CommandFailed(argv, 1, "", "", "failed")

@@ -1,4 +1,4 @@
-"""Which entries Docker starts with. The table was measured on engine 20.10.24: one reload for each spelling."""
+"""Which entries Docker starts with. The table was measured on engine 20.10.24, one reload each."""
 
 import pytest
 

@@ -1,0 +1,96 @@
+"""Take away what the tour has set up, as far as it is on record, last thing first."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from devreg.actions import login as logins
+from devreg.actions import provision, serve, users
+from devreg.actions import trust as trusts
+from devreg.actions.quickstart import IMAGES, LOGIN, RECORD, SERVER, SERVER_IMAGES, TRUST, USER
+from devreg.engine import images
+from devreg.engine.client import Engine
+from devreg.host.state import Record, state_folder
+from devreg.model.address import Address
+from devreg.model.errors import DevregError, EngineUnreachable
+from devreg.model.events import Listener
+from devreg.model.results import StepResult
+
+_IN_ENGINE = {IMAGES, USER, SERVER, SERVER_IMAGES, TRUST}
+
+
+def recorded() -> tuple[str, ...]:
+    """What `undo` would take away, a line each; empty when there is nothing."""
+    entries = Record(RECORD).entries
+    lines = {
+        LOGIN: f"the login at {entries.get(LOGIN)}",
+        IMAGES: "the tour's image in Docker",
+        USER: f"the registry's user {entries.get(USER)}",
+        SERVER: "the registry with every image in it, and its users",
+        SERVER_IMAGES: "the images that it runs from",
+        TRUST: f"Docker's trust in {entries.get(TRUST)}",
+        **provision.recorded(entries),
+    }
+    return tuple(line for key, line in lines.items() if key in entries)
+
+
+def undo(listener: Listener) -> tuple[StepResult, ...]:
+    """Take it away. Raises EngineUnreachable when there is something in an engine that does not answer."""
+    record = Record(RECORD)
+    engine = provision.answering()
+    if engine is None and _IN_ENGINE & record.entries.keys():
+        raise EngineUnreachable(
+            "Docker does not answer, and what quickstart has made is in it", hint="start Docker, then run this again"
+        )
+    steps = _forget_login(record)
+    if engine:
+        steps += _remove_images(engine, record)
+        steps += _remove_server(engine, record, listener)
+        steps += _untrust(engine, record, listener)
+    return (*steps, *provision.undo(record, engine, listener))
+
+
+def _forget_login(record: Record) -> list[StepResult]:
+    address = record.entries.get(LOGIN)
+    if not address:
+        return []
+    logins.logout(Address.parse(address))
+    record.forget(LOGIN)
+    return [StepResult("login", "changed", f"logged out of {address}")]
+
+
+def _remove_images(engine: Engine, record: Record) -> list[StepResult]:
+    names = record.entries.get(IMAGES)
+    if not names:
+        return []
+    gone = [name for name in names if images.remove(engine, name)]
+    record.forget(IMAGES)
+    return [StepResult("image", "changed", f"removed {' and '.join(gone)} from Docker")] if gone else []
+
+
+def _remove_server(engine: Engine, record: Record, listener: Listener) -> list[StepResult]:
+    steps: list[StepResult] = []
+    if user := record.entries.get(USER):
+        with suppress(DevregError):  # the server or the user may be gone: that is what is wanted
+            users.remove(engine, user)
+        record.forget(USER)
+        steps.append(StepResult("user", "changed", f"removed {user}"))
+    if record.entries.get(SERVER):
+        serve.down(engine, volumes=True, listener=listener)
+        record.forget(SERVER)
+        steps.append(StepResult("registry", "changed", "removed, with its data"))
+    if names := record.entries.get(SERVER_IMAGES):
+        gone = [name for name in names if images.remove(engine, name)]
+        record.forget(SERVER_IMAGES)
+        if gone:
+            steps.append(StepResult("registry images", "changed", f"removed {' and '.join(gone)}"))
+    return steps
+
+
+def _untrust(engine: Engine, record: Record, listener: Listener) -> list[StepResult]:
+    address = record.entries.get(TRUST)
+    if not address:
+        return []
+    trusts.untrust(engine, Address.parse(address), restart=False, state=state_folder(), listener=listener)
+    record.forget(TRUST)
+    return [StepResult("trust", "changed", f"Docker no longer trusts {address}")]
