@@ -9,18 +9,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from devreg.actions.daemon_target import Target, locate
+from devreg.engine.client import Engine
 from devreg.host import files, services
 from devreg.host.services import ServiceFailed
 from devreg.model import daemon_json
 from devreg.model.engine import EngineInfo
 from devreg.model.errors import DevregError, EngineRefused, RollbackFailed
 from devreg.model.events import Listener, Step
-
-if TYPE_CHECKING:
-    from devreg.engine.client import Engine
 
 # A reload shows within 0.3 s (measured on engine 20.10 and 28.5); a busy machine gets more.
 _PROOF_SECONDS = 10.0

@@ -9,15 +9,12 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from devreg.engine.client import Engine
 from devreg.host import dockerd as host_dockerd
 from devreg.host.dockerd import Dockerd
 from devreg.model.engine import EngineInfo
 from devreg.model.errors import ConfigUnusable
-
-if TYPE_CHECKING:
-    from devreg.engine.client import Engine
 
 FLAVOUR = "rootful"
 

@@ -61,6 +61,7 @@ def ensure(record: Record, listener: Listener) -> tuple[Engine, StepResult]:
         listener(Step(f"installing {', '.join(engine_setup.PACKAGES)}"))
         if not engine_setup.has_data():
             record.note(_DATA, True)
+        record.note(_PACKAGES, packages.missing(engine_setup.PACKAGES))  # should the installation be interrupted
         record.note(_PACKAGES, packages.install(engine_setup.PACKAGES))
     if answering() is None:  # where systemd runs, the package has started it
         listener(Step("starting Docker"))

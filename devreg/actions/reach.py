@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from devreg import __version__
-from devreg.engine.client import connect as connect_engine
 from devreg.host import credentials as stored
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
@@ -18,6 +17,9 @@ def connection_to(address: Address) -> Connection:
     """The connection to use, by the address and by what the engine trusts. Without an engine nothing is trusted."""
     if address.is_loopback:
         return connection(address, trusted=False)
+    # Here, since most calls are for loopback and need no engine: its SDK takes longer to import than to list tags.
+    from devreg.engine.client import connect as connect_engine
+
     try:
         return connection(address, trusted=connect_engine().info().trusts(address))
     except EngineUnreachable:

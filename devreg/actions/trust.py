@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from devreg.actions.daemon_change import Change, carry_out, put_back
 from devreg.actions.daemon_target import FLAVOUR, Target, locate
+from devreg.engine.client import Engine
 from devreg.host import files
 from devreg.model import daemon_json
 from devreg.model.address import Address
@@ -17,9 +18,6 @@ from devreg.model.errors import ConfigUnusable, DevregError, EngineRefused, Usag
 from devreg.model.events import Listener, Step, Warn
 from devreg.model.insecure_entry import accepted, has_entry, lint
 from devreg.model.results import Trusted
-
-if TYPE_CHECKING:
-    from devreg.engine.client import Engine
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def _look(engine: Engine, address: Address) -> _View:
     before = files.read(file)
     text = daemon_json.decode(before or b"", str(file))
     listed = daemon_json.entries(daemon_json.parse(text, str(file)))
-    # What the engine has in its live list it evidently takes: newer ones know more spellings ([::1], from 26.1 at least).
+    # What is in the live list this engine evidently takes: 26.1 knows a spelling that 20.10 refuses (`[::1]`).
     lint([entry for entry in listed if entry not in target.info.insecure], str(file))
     return _View(
         target=target,

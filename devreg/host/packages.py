@@ -88,6 +88,11 @@ def _last_line(text: str) -> str:
     return next((line for line in reversed(text.splitlines()) if line.strip()), "apt gave no reason")
 
 
+def missing(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the named packages that are not installed."""
+    return tuple(sorted(set(names) - _installed()))
+
+
 def install(names: Sequence[str]) -> tuple[str, ...]:
     """Install packages, as root; gives those that were not there before, dependencies included. Raises ServerError."""
     before = _installed()

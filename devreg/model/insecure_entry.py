@@ -1,7 +1,8 @@
 """How the engine reads one entry of its list of insecure registries.
 
-Source: `loadInsecureRegistries` in moby's registry/config.go, and a reload of engines 20.10 and 26.1 for each
-spelling (the table is in tests/unit/model/test_insecure_entry.py); they differ only in `[::1]`, which 20.10 refuses. `dockerd --validate` does not check this list.
+Source: `loadInsecureRegistries` in moby's registry/config.go, and a reload of engines 20.10 and 26.1 for each spelling
+(the table is in tests/unit/model/test_insecure_entry.py); they differ only in `[::1]`, which 20.10 refuses.
+`dockerd --validate` does not check this list.
 """
 
 from __future__ import annotations

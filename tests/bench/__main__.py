@@ -1,0 +1,85 @@
+"""`python -m tests.bench`, as root: starts an engine and a registry of its own, prints ratios, stops them."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from tests.live.conftest import free_port, free_subnet
+from tests.live.lab.devreg import Devreg, user_of
+from tests.live.lab.dockerd import dockerd
+from tests.live.lab.engine import Engine
+from tests.live.lab.images import multi_layer_image
+from tests.live.lab.run import run
+
+ROUNDS = 5
+MEGABYTES_A_LAYER = 40
+
+
+def main() -> None:
+    """Run every comparison."""
+    with tempfile.TemporaryDirectory(prefix="db-", dir="/tmp") as folder:
+        root = Path(folder)
+        with dockerd(root / "e", name="bench", subnet=free_subnet()) as engine:
+            user, address = user_of(engine, root / "user"), f"127.0.0.1:{free_port()}"
+            user.ok("registry", "up", "--listen", address, "--user", "bench", "--password-stdin", input="bench")
+            user.ok("login", address, "-u", "bench", "--password-stdin", input="bench")
+            _startup(user)
+            _fresh_push(engine, user, address)
+            _repeated_push(engine, user, address)
+
+
+def _startup(user: Devreg) -> None:
+    python = [sys.executable, "-c", "pass"]
+    ours, theirs = _alternately(lambda _: user.ok("--version"), lambda _: run("env", *python))
+    _tell("devreg --version against an empty Python program", ours, theirs)
+
+
+def _fresh_push(engine: Engine, user: Devreg, address: str) -> None:
+    """Three layers that the registry has never seen, other ones each time."""
+
+    def image(side: str, number: int) -> str:
+        name = f"{address}/bench/{side}:{number}"
+        with closing(engine.client()) as client:
+            return multi_layer_image(client, name, megabytes_each=MEGABYTES_A_LAYER)
+
+    ours = [image("ours", number) for number in range(ROUNDS)]
+    theirs = [image("theirs", number) for number in range(ROUNDS)]
+    _tell(
+        f"devreg push against docker push, 3 fresh layers of {MEGABYTES_A_LAYER} MB",
+        *_alternately(lambda n: user.ok("push", ours[n]), lambda n: run("docker", "push", theirs[n], env=user.env)),
+    )
+
+
+def _repeated_push(engine: Engine, user: Devreg, address: str) -> None:
+    name = f"{address}/bench/again:1"
+    with closing(engine.client()) as client:
+        multi_layer_image(client, name)
+    user.ok("push", name)
+    _tell(
+        "devreg push against docker push, nothing new",
+        *_alternately(lambda _: user.ok("push", name), lambda _: run("docker", "push", name, env=user.env)),
+    )
+
+
+def _alternately(ours: Callable[[int], object], theirs: Callable[[int], object]) -> tuple[float, float]:
+    """Median seconds of each side; they take turns, so that a busy moment of the machine hits both."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(ROUNDS):
+        for side, call in enumerate((ours, theirs)):
+            start = time.perf_counter()
+            call(number)
+            times[side].append(time.perf_counter() - start)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def _tell(what: str, ours: float, theirs: float) -> None:
+    print(f"{what}: {ours:.2f} s / {theirs:.2f} s = {ours / theirs:.2f}")
+
+
+main()
