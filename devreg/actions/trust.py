@@ -15,7 +15,7 @@ from devreg.model import daemon_json
 from devreg.model.address import Address
 from devreg.model.engine import EngineInfo, RunningContainer
 from devreg.model.errors import ConfigUnusable, DevregError, EngineRefused, UsageError
-from devreg.model.events import Listener, Step, Warn
+from devreg.model.events import Listener, Warn
 from devreg.model.insecure_entry import accepted, has_entry, lint
 from devreg.model.results import Trusted
 
@@ -143,7 +143,6 @@ def _change(engine: Engine, view: _View, *, trusted: bool, restart: bool, state:
     backup = carry_out(engine, view.target, change, state / "backups", listener)
     if not trusted:
         _tidy(view, after, listener)
-    listener(Step(f"Docker {'trusts' if trusted else 'no longer trusts'} {view.entry}"))
     return _result(view, "restart" if restart else "reload", changed=True, backup=backup, stopped=stops)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devreg.cli.options import Json, Yes, agreed, settings, timeout
-from devreg.model.results import StepResult
 from devreg.model.server import ImagesFrom, Listen, ServerImages
 from devreg.output import console, document, tables
 from devreg.settings import Value
+
+if TYPE_CHECKING:
+    from devreg.model.results import StepResult
 
 
 def register(app: typer.Typer) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devreg.cli.options import Json, Registry, Yes, agreed, settings, timeout
 from devreg.model.address import Address
-from devreg.model.results import Overview, Trusted
 from devreg.output import console, document, tables
+
+if TYPE_CHECKING:
+    from devreg.model.results import Overview, Trusted
 
 Where = Annotated[str | None, typer.Argument(metavar="ADDRESS", help="The registry.", show_default=False)]
 Restart = Annotated[bool, typer.Option("--restart", help="Restart Docker instead of reloading it.")]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import docker
-import requests
 
-from devreg.engine.errors import translated, unreachable
+from devreg.engine.errors import FOREIGN, translated, unreachable
 from devreg.model.engine import EngineInfo, RunningContainer
 
 # A silent commit of a big layer can take minutes; the SDK's 60 s would cancel the push (measured).
@@ -25,7 +24,7 @@ class Engine:
         """Whether the engine answers now."""
         try:
             return bool(self.client.ping())
-        except (docker.errors.DockerException, requests.RequestException, OSError):
+        except FOREIGN:
             return False
 
     def info(self) -> EngineInfo:
@@ -57,7 +56,7 @@ def connect() -> Engine:
     """The engine of DOCKER_HOST, of the CLI's context, or of the default socket. Raises EngineUnreachable."""
     try:
         return Engine(docker.from_env(version="auto", timeout=READ_TIMEOUT_SECONDS))
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+    except (*FOREIGN, ValueError) as error:  # ValueError: an endpoint that makes no sense
         raise unreachable(error) from error
 
 

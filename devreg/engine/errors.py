@@ -5,11 +5,23 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 
 import docker
 import requests
+import urllib3
 
 from devreg.model.errors import DevregError, EngineUnreachable, NotFound, ServerError
+
+# The SDK lets through what lies below it: where it reads a stream by itself, the errors of http.client and urllib3.
+FOREIGN = (
+    docker.errors.DockerException,
+    docker.errors.StreamParseError,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    HTTPException,
+    OSError,
+)
 
 
 @contextmanager
@@ -26,7 +38,7 @@ def translated(doing: str) -> Iterator[None]:
         ) from error
     except docker.errors.APIError as error:
         raise ServerError(f"could not {doing}: {reason(error)}", hint="the engine's log has the details") from error
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+    except FOREIGN as error:
         raise unreachable(error) from error
 
 

@@ -18,6 +18,10 @@ from devreg.model.errors import EngineUnreachable
 # docker.io needs the parser where the kernel has AppArmor, and certificates for hubs; both are only recommended by it.
 PACKAGES = ("docker.io", "apparmor", "ca-certificates")
 LOG = Path("/var/log/dockerd.log")
+DETACHED = "a detached dockerd"
+# What dockerd writes of itself: its process id, and an identity that nothing uses any more.
+_PID_FILE = Path("/var/run/docker.pid")
+_KEY = Path("/etc/docker/key.json")
 _SERVICE_SECONDS = 90
 _ANSWER_SECONDS = 30
 _POLL_SECONDS = 0.2
@@ -28,7 +32,7 @@ DATA = (Path("/var/lib/docker"), Path("/var/lib/containerd"))
 
 def has_data() -> bool:
     """Whether an engine has left anything on this machine, maybe one that was removed since."""
-    return any(path.exists() for path in DATA)
+    return any(path.is_dir() and any(path.iterdir()) for path in DATA)
 
 
 def remove_data() -> None:
@@ -36,6 +40,9 @@ def remove_data() -> None:
     for path in DATA:
         shutil.rmtree(path, ignore_errors=True)
     LOG.unlink(missing_ok=True)
+    _KEY.unlink(missing_ok=True)
+    with suppress(OSError):  # a daemon.json in it is not ours to delete
+        _KEY.parent.rmdir()
 
 
 def installed() -> bool:
@@ -43,7 +50,7 @@ def installed() -> bool:
     return shutil.which("dockerd", path=_path()) is not None
 
 
-def start(answers: Callable[[], bool]) -> dict[str, object]:
+def start(answers: Callable[[], bool]) -> dict[str, str]:
     """Start dockerd: by systemd where it runs, else by the init script, else detached.
 
     An init script that does not get it to answer (some cannot set their limits in containers) gives way to a detached
@@ -64,18 +71,25 @@ def start(answers: Callable[[], bool]) -> dict[str, object]:
     return _detached(answers)
 
 
-def stop(started: dict[str, object]) -> None:
+def stop(started: dict[str, str]) -> None:
     """Stop the engine that `start` started."""
-    pid = started.get("pid")
-    with suppress(CommandFailed, ProcessLookupError, psutil.NoSuchProcess):
-        if not isinstance(pid, int):
-            run(str(started["stop"]).split(), timeout=_SERVICE_SECONDS)
-        elif psutil.Process(pid).name() == "dockerd":
-            os.kill(pid, signal.SIGTERM)
-            _wait(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    if started["how"] == DETACHED:
+        _stop_detached()
+        return
+    with suppress(CommandFailed):
+        run(started["stop"].split(), timeout=_SERVICE_SECONDS)
 
 
-def _detached(answers: Callable[[], bool]) -> dict[str, object]:
+def _stop_detached() -> None:
+    """The process may be another than the one that was started: `trust --restart` starts a new one."""
+    with suppress(OSError, ValueError, psutil.NoSuchProcess):
+        process = psutil.Process(int(_PID_FILE.read_text()))
+        if process.name() == "dockerd":
+            process.terminate()
+            _wait(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+
+
+def _detached(answers: Callable[[], bool]) -> dict[str, str]:
     try:
         pid = detach([shutil.which("dockerd", path=_path()) or "dockerd"], log=LOG, env={**os.environ, "PATH": _path()})
     except CommandFailed as error:
@@ -83,7 +97,7 @@ def _detached(answers: Callable[[], bool]) -> dict[str, object]:
             f"dockerd could not be started: {error}", hint="install Docker, then try again"
         ) from error
     if _wait(lambda: answers() or not psutil.pid_exists(pid)) and answers():
-        return {"how": "a detached dockerd", "stop": f"kill {pid}", "pid": pid}
+        return {"how": DETACHED, "stop": f"kill $(cat {_PID_FILE})"}
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     raise EngineUnreachable(f"dockerd does not start here: {_last_words()}", hint=f"{LOG} has all that it said")

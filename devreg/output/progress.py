@@ -82,6 +82,7 @@ class _Lines:
     def __call__(self, event: Event) -> None:
         if not isinstance(event, Layer):
             self._layers.clear()
+            self._told = time.monotonic()
             console.note(_words(event))
             return
         self._layers[event.id] = event

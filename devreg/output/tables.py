@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from devreg.model.results import Repository, Tag
 from devreg.output import console
 from devreg.output.units import age, short_digest, size
+
+if TYPE_CHECKING:
+    from devreg.model.results import Repository, Tag
 
 
 def repositories(found: Iterable[Repository]) -> None:

@@ -1,12 +1,12 @@
 """The server's life: what is in its way, what it survives, and what stays when it goes."""
 
+import os
 import signal
 import socket
 import socketserver
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -96,13 +96,9 @@ def test_the_server_comes_back_with_the_engine(up: Server, root: Devreg) -> None
 
 
 def test_the_server_comes_back_with_an_engine_that_was_killed(up: Server, root: Devreg) -> None:
-    Path(f"/proc/{up.engine.pid}").exists()
     with client(up.engine) as sdk:
-        shims = [sdk.containers.get(name).attrs["State"]["Pid"] for name in NAMES]
-    import os
-
-    os.kill(up.engine.pid, signal.SIGKILL)
-    for pid in shims:
+        served = [int(sdk.containers.get(name).attrs["State"]["Pid"]) for name in NAMES]
+    for pid in (up.engine.pid, *served):
         os.kill(pid, signal.SIGKILL)
     assert eventually(lambda: not up.engine.answers())
     up.engine.start()

@@ -106,7 +106,7 @@ class Skopeo:
         return self._skopeo("copy", "--src-tls-verify=false", source, f"dir:{self.folder / 'pulled'}")
 
     def _skopeo(self, *words: str, input: str | None = None) -> bool:
-        env = {"REGISTRY_AUTH_FILE": str(self.folder / "auth.json"), "HOME": str(self.folder)}
+        env = {"REGISTRY_AUTH_FILE": _auth_file(self.folder), "HOME": str(self.folder)}
         return run(need("skopeo", "skopeo"), *words, input=input, env=env, check=False).returncode == 0
 
 
@@ -132,8 +132,7 @@ class Podman:
         return self._podman("pull", "--tls-verify=false", f"{self.address}/{name}")
 
     def _podman(self, *words: str, input: str | None = None) -> bool:
-        d = run(*self._command, *words, input=input, env=self._env, check=False); print(words, d.returncode, d.stdout, d.stderr)
-        return d.returncode == 0
+        return run(*self._command, *words, input=input, env=self._env, check=False).returncode == 0
 
     def _said(self, *words: str) -> str:
         return run(*self._command, *words, env=self._env).stdout
@@ -145,7 +144,7 @@ class Podman:
 
     @property
     def _env(self) -> dict[str, str]:
-        return {"REGISTRY_AUTH_FILE": str(self.folder / "auth.json"), "HOME": str(self.folder)}
+        return {"REGISTRY_AUTH_FILE": _auth_file(self.folder), "HOME": str(self.folder)}
 
 
 @dataclass
@@ -170,3 +169,12 @@ class Curl:
     def _curl(self, path: str, *words: str) -> bool:
         command = (need("curl", "curl"), "--silent", "--fail", "--noproxy", "*", *self.auth, *words)
         return run(*command, f"http://{self.address}{path}", check=False).returncode == 0
+
+
+def _auth_file(folder: Path) -> str:
+    """Where a client of containers/image keeps logins. podman 4.3 wants to find a file there, be it empty."""
+    file = folder / "auth.json"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text("{}")
+    return str(file)

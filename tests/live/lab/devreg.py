@@ -129,3 +129,10 @@ def with_own_state(devreg: Devreg) -> Devreg:
     state = devreg.folder / "var-lib-devreg"
     state.mkdir(exist_ok=True)
     return replace(devreg, state=state)
+
+
+def unprivileged(command: list[str], gid: int = 65534) -> list[str]:
+    """The command run by `nobody` with the group `gid`: who may read everything (python may lie in root's home) and
+    write nothing, also not to sockets."""
+    rights = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    return [need("setpriv", "util-linux"), "--reuid=65534", f"--regid={gid}", "--clear-groups", *rights, "--", *command]

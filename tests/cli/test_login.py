@@ -1,0 +1,86 @@
+"""`devreg login` and `devreg logout`: proven by a write, kept where Docker looks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.cli import registry
+from tests.cli.conftest import Run, Serve
+from tests.cli.registry import PASSWORD, USER
+from tests.http.server import Answer, ScriptedServer
+
+
+@pytest.fixture
+def server(serve: Serve) -> ScriptedServer:
+    return serve(registry.guarded)
+
+
+@pytest.fixture
+def config(home: Path) -> Path:
+    return home / ".docker/config.json"
+
+
+def test_a_login_is_proven_by_an_upload_that_is_cancelled(run: Run, server: ScriptedServer, config: Path) -> None:
+    outcome = run("login", "-u", USER, "--password-stdin", input=f"{PASSWORD}\n")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == f"logged in to {server.host} as {USER}; kept in {config}\n"
+    assert [line.split()[0] for line in server.lines if "uploads" in line][-2:] == ["POST", "DELETE"]
+    auths = json.loads(config.read_text())["auths"]
+    assert base64.b64decode(auths[server.host]["auth"]).decode() == f"{USER}:{PASSWORD}"
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("line", [PASSWORD, f"{PASSWORD}\n", f"{PASSWORD}\r\n", f"{PASSWORD}\nsecond line\n"])
+@pytest.mark.usefixtures("server")
+def test_the_password_is_the_first_line(run: Run, line: str) -> None:
+    assert run("login", "-u", USER, "--password-stdin", input=line).code == 0
+
+
+def test_a_login_as_json(run: Run, server: ScriptedServer, config: Path) -> None:
+    outcome = run("login", server.host, "-u", USER, "--password-stdin", "--json", input=PASSWORD)
+    assert outcome.document["changed"] is True
+    assert outcome.data == {"address": server.host, "username": USER, "stored": str(config)}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.usefixtures("server")
+def test_a_wrong_password_is_refused_and_not_kept(run: Run, config: Path, as_json: bool) -> None:
+    words = ("login", "-u", USER, "--password-stdin", *(["--json"] if as_json else []))
+    outcome = run(*words, input="wr0ng-pa55\n")
+    assert outcome.code == 21
+    assert not config.exists()
+    assert "wr0ng" not in outcome.out + outcome.err
+
+
+def test_other_entries_stay(run: Run, server: ScriptedServer, config: Path) -> None:
+    config.parent.mkdir()
+    config.write_text('{"auths": {"other:1": {"auth": "eDp5"}}, "psFormat": "table"}')
+    assert run("login", "-u", USER, "--password-stdin", input=PASSWORD).code == 0
+    kept = json.loads(config.read_text())
+    assert kept["psFormat"] == "table"
+    assert set(kept["auths"]) == {"other:1", server.host}
+
+
+def test_logout(run: Run, server: ScriptedServer, config: Path) -> None:
+    run("login", "-u", USER, "--password-stdin", input=PASSWORD)
+    first = run("logout", "--json")
+    assert (first.document["changed"], first.data) == (True, {"address": server.host})
+    assert json.loads(config.read_text())["auths"] == {}
+    again = run("logout")
+    assert again.code == 0
+    assert "no credentials were stored" in again.out
+
+
+def test_a_registry_that_asks_nobody_is_warned_of(run: Run, serve: Serve) -> None:
+    serve(
+        lambda asked: Answer(202, b"", {"Location": "/v2/x/blobs/uploads/1"}) if asked.method == "POST" else Answer(204)
+    )
+    outcome = run("login", "-u", USER, "--password-stdin", input=PASSWORD)
+    assert outcome.code == 0
+    assert "warning: " in outcome.err
+    assert "lets anybody write" in outcome.err

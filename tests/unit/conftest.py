@@ -1,0 +1,32 @@
+"""Every unit test has a home of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devreg.model.events import Event
+from tests.unit.engine.fake import FakeEngine
+from tests.unit.isolation import fake_engine, isolate
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The home folder, with nothing in it; no engine answers."""
+    return isolate(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[FakeEngine]:
+    """An engine that answers where DOCKER_HOST says."""
+    del home  # sets DOCKER_HOST first
+    with fake_engine(monkeypatch) as engine:
+        yield engine
+
+
+@pytest.fixture
+def heard() -> list[Event]:
+    """A listener's ears: pass `heard.append`."""
+    return []
