@@ -33,7 +33,7 @@ def test_no_other_script_lies_about() -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["registry"], ["registry", "user"]], ids=" ".join)
-def test_bash_completes_every_command(words: list[str], tmp_path: Path) -> None:
+def test_bash_completes_every_command(words: list[str]) -> None:
     group = typer.main.get_command(app)
     for word in words:
         group = getattr(group, "commands")[word]  # noqa: B009 - the class with this attribute is not public

@@ -68,8 +68,14 @@ class Destination:
     def parse(cls, text: str) -> Destination:
         """Read `REGISTRY[/PREFIX]`. Raises UsageError that names the fault."""
         scheme, mark, rest = text.rpartition("://")
-        host, _, prefix = rest.strip("/").partition("/")
-        return cls(Address.parse(f"{scheme}{mark}{host}"), checked_repository(prefix) if prefix else "")
+        host, _, prefix = rest.removesuffix("/").partition("/")
+        registry = Address.parse(f"{scheme}{mark}{host}")
+        if not _is_registry(str(registry)):
+            raise UsageError(
+                f"{host!r} cannot stand in an image's name: Docker would take it for an account of its hub",
+                hint=f"write it with its port: {host}:443, or {host}:80",
+            )
+        return cls(registry, checked_repository(prefix) if prefix else "")
 
 
 def checked_repository(name: str) -> str:
@@ -81,12 +87,16 @@ def checked_repository(name: str) -> str:
     return name
 
 
+def _is_registry(first: str) -> bool:
+    """The engine's rule: the first part of a name is a registry if it has a dot or a colon in it, or is `localhost`."""
+    return "." in first or ":" in first or first == "localhost"
+
+
 def _split_registry(text: str) -> tuple[Address | None, str]:
-    """The engine's rule: the first part is a registry if it has a dot or a colon in it, or is `localhost`."""
     first, slash, rest = text.partition("/")
     if first in ("http:", "https:"):
         raise _bad(text, "a reference has no scheme", f"write {text.partition('://')[2]}")
-    if slash and ("." in first or ":" in first or first == "localhost"):
+    if slash and _is_registry(first):
         return Address.parse(first), rest
     return None, text
 

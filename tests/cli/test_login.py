@@ -29,7 +29,7 @@ def test_a_login_is_proven_by_an_upload_that_is_cancelled(run: Run, server: Scri
     outcome = run("login", "-u", USER, "--password-stdin", input=f"{PASSWORD}\n")
     assert outcome.code == 0, outcome.err
     assert outcome.out == f"logged in to {server.host} as {USER}; kept in {config}\n"
-    assert [line.split()[0] for line in server.lines if "uploads" in line][-2:] == ["POST", "DELETE"]
+    assert [asked.method for asked in server.asked if asked.authorization] == ["POST", "DELETE"]
     auths = json.loads(config.read_text())["auths"]
     assert base64.b64decode(auths[server.host]["auth"]).decode() == f"{USER}:{PASSWORD}"
     assert stat.S_IMODE(config.stat().st_mode) == 0o600

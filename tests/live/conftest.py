@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -16,17 +17,29 @@ import pytest
 from tests.live.lab.devreg import Devreg, user_of, with_own_state
 from tests.live.lab.dockerd import dockerd
 from tests.live.lab.engine import Engine
-from tests.live.lab.run import need, run
+from tests.live.lab.run import run, search_path
 from tests.live.lab.suites import trixie_engine
 from tests.live.lab.wire import Wire, basic
 
-PROGRAMS = {
-    **{"dockerd": "docker.io", "docker": "docker.io", "containerd": "containerd", "runc": "runc"},
-    **{"iptables": "iptables", "ip": "iproute2", "unshare": "util-linux", "chattr": "e2fsprogs", "nginx": "nginx"},
-    **{"htpasswd": "apache2-utils", "busybox": "busybox-static", "skopeo": "skopeo", "podman": "podman"},
-    **{"curl": "curl", "debootstrap": "debootstrap"},
+PACKAGES = {
+    "docker.io": ("dockerd", "docker"),
+    "containerd": ("containerd",),
+    "runc": ("runc",),
+    "iptables": ("iptables",),
+    "iproute2": ("ip",),
+    "util-linux": ("unshare", "setpriv"),
+    "e2fsprogs": ("chattr",),
+    "nginx": ("nginx",),
+    "apache2-utils": ("htpasswd",),
+    "busybox-static": ("busybox",),
+    "skopeo": ("skopeo",),
+    "podman": ("podman",),
+    "curl": ("curl",),
+    "debootstrap": ("debootstrap",),
 }
 CONTAINERD_STORE: dict[str, object] = {"features": {"containerd-snapshotter": True}}
+# Tabs, an order of its own, a list on several lines: whatever a person may have written.
+DAEMON_JSON = '{\n\t"log-level": "info",\n\n\t"labels":\t[ "a=b",\n\t\t"c=d" ],   "debug":false\n}\n'
 USER, PASSWORD = "pusher", "correct horse: battery/staple+"
 
 
@@ -60,10 +73,8 @@ def equipped() -> None:
     if os.geteuid() != 0:
         pytest.fail("the live tests start real engines: run them as root, or leave them out with --no-live")
     missing = set()
-    for program, package in PROGRAMS.items():
-        try:
-            need(program, package)
-        except AssertionError:
+    for package, programs in PACKAGES.items():
+        if not all(shutil.which(program, path=search_path()) for program in programs):
             missing.add(package)
     if missing:
         pytest.fail(f"the live tests need more programs: apt-get install {' '.join(sorted(missing))}")
@@ -135,6 +146,27 @@ def root(spare_engine: Engine, tmp_path: Path) -> Devreg:
     return with_own_state(user_of(spare_engine, tmp_path / "root"))
 
 
+@pytest.fixture
+def settings(spare_engine: Engine) -> Iterator[Path]:
+    """The daemon.json of `spare_engine` with DAEMON_JSON in it; the engine trusts nobody before and after."""
+    file = spare_engine.config_file
+    file.write_text(DAEMON_JSON)
+    yield file
+    run("chattr", "-i", file, check=False)
+    file.write_text('{"insecure-registries": []}\n')
+    if spare_engine.answers():
+        os.kill(spare_engine.pid, signal.SIGHUP)
+    else:
+        spare_engine.start()
+
+
+def trusts(engine: Engine, address: str) -> bool:
+    """Whether the running engine has the address among its insecure registries."""
+    with client(engine) as sdk:
+        known = sdk.info()["RegistryConfig"]["IndexConfigs"]
+    return known.get(address, {}).get("Secure") is False
+
+
 @contextmanager
 def spare(server: Server, folder: Path) -> Iterator[Engine]:
     """An engine with the images of the server."""
@@ -158,9 +190,11 @@ def start_server(admin: Devreg, address: str) -> None:
 def copy_server_images(source: Engine, target: Engine) -> None:
     """Give an engine the images that the server of another runs from, so that they are made only once."""
     with closing(source.client()) as have, closing(target.client()) as want:
-        names = {str(each.attrs["Config"]["Image"]) for each in have.containers.list(filters={"label": "io.devreg.role"})}
+        names = {
+            str(each.attrs["Config"]["Image"]) for each in have.containers.list(filters={"label": "io.devreg.role"})
+        }
         for name in sorted(names):
-            want.images.load(have.images.get(name).save(named=name))
+            want.images.load(b"".join(have.images.get(name).save(named=name)))
 
 
 def free_port() -> int:

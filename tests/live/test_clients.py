@@ -1,4 +1,4 @@
-"""Every client that the README promises works at the server: anonymous pull, a push that takes the password, no other."""
+"""Every client works at the server: anonymous pull, a push with the password, and none without."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing

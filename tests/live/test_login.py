@@ -17,7 +17,9 @@ HELPER = """#!/bin/sh
 # Keeps one secret in a file for each registry, as the protocol of credential helpers has it.
 echo "$1" >> {folder}/calls
 case $1 in
-  store) text=$(cat); name=$(echo "$text" | sed 's/.*"ServerURL": *"\\([^"]*\\)".*/\\1/' | tr / _); echo "$text" > {folder}/$name ;;
+  store) text=$(cat)
+    name=$(echo "$text" | sed 's/.*"ServerURL": *"\\([^"]*\\)".*/\\1/' | tr / _)
+    echo "$text" > {folder}/$name ;;
   get) name=$(cat | tr / _); test -e {folder}/$name || {{ echo "credentials not found in native keychain"; exit 1; }}
     cat {folder}/$name ;;
   erase) rm -f {folder}/$(cat | tr / _) ;;

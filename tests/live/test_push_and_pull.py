@@ -77,9 +77,7 @@ def test_push_as_json(user: Devreg, image: str, server: Server) -> None:
     assert again["digest"] == pushed["digest"]
 
 
-def test_a_pushed_image_comes_back_by_pull(
-    user: Devreg, image: str, engine_of_user: Engine, server: Server
-) -> None:
+def test_a_pushed_image_comes_back_by_pull(user: Devreg, image: str, engine_of_user: Engine, server: Server) -> None:
     reference = user.ok("push", image).stdout.strip()
     user.ok("logout")
     with client(engine_of_user) as sdk:
@@ -221,7 +219,8 @@ def test_no_engine(devreg: Devreg, tmp_path: Path) -> None:
 def test_no_permission_on_the_socket(devreg: Devreg) -> None:
     done = run(*unprivileged(devreg.command("push", "x")), check=False)
     assert done.returncode == 13
-    assert "permission" in done.stderr.lower()
+    assert "socket" in done.stderr
+    assert "usermod" in done.stderr
 
 
 def test_ctrl_c_ends_a_push_cleanly(user: Devreg, engine_of_user: Engine, server: Server) -> None:

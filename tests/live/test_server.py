@@ -119,7 +119,11 @@ def test_tokens(server: Server) -> None:
 def test_a_wrong_password_gets_no_token_and_a_reason_in_json(server: Server, user: str, password: str) -> None:
     answer = server.anybody("GET", "/v2/token", basic(user, password))
     assert answer.status == 401
-    assert answer.document["errors"][0]["code"] == "UNAUTHORIZED"
+    (error,) = answer.document["errors"]
+    assert error["code"] == "UNAUTHORIZED"
+    # With the code's own default message and no detail engine 20.10 takes the error for one that may pass: it tries
+    # again for 50 seconds before it tells the user.
+    assert error["message"] != "authentication required"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

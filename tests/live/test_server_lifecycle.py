@@ -61,7 +61,7 @@ def healthy(root: Devreg) -> bool:
 
 
 def tag_is_there(server: Server) -> bool:
-    return server.anybody("GET", "/v2/kept/tags/list").document.get("tags") == ["1"]
+    return bool(server.anybody("GET", "/v2/kept/tags/list").document.get("tags") == ["1"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -136,9 +136,7 @@ def test_down_with_the_volumes_has_to_be_agreed_to(up: Server, root: Devreg, not
     assert left(up.engine) == []
 
 
-def test_the_first_password_is_generated_and_shown_once(
-    root: Devreg, spare_engine: Engine, nothing_left: None
-) -> None:
+def test_the_first_password_is_generated_and_shown_once(root: Devreg, spare_engine: Engine, nothing_left: None) -> None:
     del nothing_left
     address = f"127.0.0.1:{free_port()}"
     made = root.ok("registry", "up", "--listen", address, "--user", "first", "--json").data

@@ -13,9 +13,9 @@ from tests.unit.isolation import fake_engine, isolate
 
 
 @pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The home folder, with nothing in it; no engine answers."""
-    return isolate(monkeypatch, tmp_path)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home folder, with nothing in it; no engine answers. Not in `tmp_path`, which is the test's own."""
+    return isolate(monkeypatch, tmp_path_factory.mktemp("user"))
 
 
 @pytest.fixture

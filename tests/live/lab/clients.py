@@ -1,4 +1,4 @@
-"""Other people's registry clients, each as one user of them with a folder of his own; True is what they call success."""
+"""Other people's registry clients, each as a user with a folder of his own; True is what they call success."""
 
 from collections.abc import Iterable
 from contextlib import closing

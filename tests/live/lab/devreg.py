@@ -94,11 +94,19 @@ class Devreg:
             assert len(done.stderr.strip().splitlines()) >= 2, f"no next step: {done.stderr}"
         return done
 
+    def shell(self, script: str, *, env: Mapping[str, str]) -> Done:
+        """Run a shell script as this user; a command in it that fails ends it."""
+        done = run(*self._as_user(["bash", "-euo", "pipefail", "-c", script], env), check=False)
+        return Done(done.returncode, done.stdout, done.stderr)
+
     def command(self, *words: str, env: Mapping[str, str] | None = None) -> list[str]:
         """The command line of a call."""
+        return self._as_user([sys.executable, "-m", "devreg", *words], env or {})
+
+    def _as_user(self, program: list[str], env: Mapping[str, str]) -> list[str]:
         unset = [f"--unset={name}" for name in os.environ if name.startswith(("DEVREG_", "DOCKER_"))]
-        given = [f"{name}={value}" for name, value in {**self.env, **(env or {})}.items()]
-        argv = ["env", *unset, *given, sys.executable, "-m", "devreg", *words]
+        given = [f"{name}={value}" for name, value in {**self.env, **env}.items()]
+        argv = ["env", *unset, *given, *program]
         if self.state is None:
             return argv
         STATE.mkdir(parents=True, exist_ok=True)

@@ -75,25 +75,30 @@ def machine_image(client: docker.DockerClient, cache: Path) -> str:
 
 
 @contextmanager
-def machine(engine: Engine, cache: Path) -> Iterator[Machine]:
-    """Boot a machine in `engine`, set up to install from this host's sources; remove it and its volumes at the end."""
+def machine(engine: Engine, cache: Path, *, init: bool = True) -> Iterator[Machine]:
+    """Boot a machine in `engine`, set up to install from this host's sources; remove it and its volumes at the end.
+
+    `init` False: nothing but the programs that are run in it, as in many a CI job.
+    """
     given = handover()
     with ExitStack() as cleaning, closing(engine.client()) as client:
-        container = _create(client, machine_image(client, cache), given)
+        container = _create(client, machine_image(client, cache), given, init)
         cleaning.callback(container.remove, force=True, v=True)
         container.start()
         booting = Machine(engine, str(container.id))
-        booted = replace(booting, failed_units=_boot(booting, container))
+        booted = replace(booting, failed_units=_boot(booting, container)) if init else booting
         _settle(booted, container, given)
         cleaning.callback(_empty, booted)
         yield booted
 
 
-def _create(client: docker.DockerClient, image: str, given: Handover) -> Container:
+def _create(client: docker.DockerClient, image: str, given: Handover, init: bool) -> Container:
     return client.containers.create(
         image,
+        command=None if init else ["sleep", "infinity"],
+        init=not init,  # somebody has to collect ended processes
         environment=given.variables,
-        stop_signal="SIGRTMIN+3",  # what systemd takes for "halt"
+        stop_signal="SIGRTMIN+3" if init else "SIGTERM",  # the first is what systemd takes for "halt"
         # Every right we can give: `privileged` itself is refused where the host lacks one of them.
         cap_add=_own_capabilities(),
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],

@@ -94,7 +94,8 @@ class Reply:
 class FakeEngine:
     """The engine's state.
 
-    `refusals` maps `METHOD /path-prefix` to a status and a message; with `breaks_off` it ends in the middle of streams.
+    `refusals` maps `METHOD /path-prefix` to a status and a message; `seed` holds files that new containers of a name
+    find in their volumes; with `breaks_off` streams end in the middle.
     """
 
     def __init__(self) -> None:
@@ -111,15 +112,18 @@ class FakeEngine:
         self.volumes: dict[str, dict[str, str]] = {}
         self.push_lines = list(PUSH_LINES)
         self.pull_lines = list(PULL_LINES)
+        self.seed: dict[str, dict[str, bytes]] = {}
         self.breaks_off = False
         self.streamed = False
         self.refusals: dict[str, tuple[int, str]] = {}
         self.asked: list[Request] = []
+        self._made = 0
         self._execs: dict[str, tuple[Held, list[str]]] = {}
 
     def hold(self, name: str, image: str = "some/image", *, running: bool = True, **config: Any) -> Held:
         """A container that is there already."""
-        held = Held(f"{len(self.containers):012x}{'0' * 52}", name, {"Image": image, **config}, running)
+        held = Held(f"{self._made:012x}{'0' * 52}", name, {"Image": image, **config}, running)
+        self._made += 1
         self.containers[held.id] = held
         return held
 
@@ -206,6 +210,7 @@ def _list_containers(engine: FakeEngine, request: Request) -> Reply:
 def _create_container(engine: FakeEngine, request: Request) -> Reply:
     held = engine.hold(request.query["name"], request.json["Image"], running=False)
     held.config = request.json
+    held.files.update(engine.seed.get(held.name, {}))
     return _json({"Id": held.id}, 201)
 
 

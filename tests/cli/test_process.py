@@ -1,0 +1,226 @@
+"""devreg as a process of its own: signals, pipes, terminals."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.cli import registry
+from tests.cli.conftest import NOBODY, Serve
+from tests.http.server import Answer, Asked
+
+DEVREG = (sys.executable, "-m", "devreg")
+SECONDS = 20
+
+
+def spawn(*words: str, script: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run devreg; with `script`, as "$@" in that shell script."""
+    command = ["bash", "-c", script, "bash", *DEVREG, *words] if script else [*DEVREG, *words]
+    return subprocess.run(
+        command, input="", env={**os.environ, **environment}, capture_output=True, text=True, timeout=SECONDS
+    )
+
+
+@contextmanager
+def at_terminal(*words: str, columns: int = 80) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run devreg with a terminal on all three streams; gives the process and the terminal's other end."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
+    with subprocess.Popen(
+        [*DEVREG, *words],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**environment, "TERM": "xterm-256color"},
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        try:
+            yield process, ours
+        finally:
+            process.kill()
+            os.close(ours)
+
+
+def read_until(terminal: int, wanted: str = "^(?!)") -> str:
+    """What was written to the terminal, until the pattern `wanted` is in it or the program has ended."""
+    seen = b""
+    while not re.search(wanted, seen.decode()):
+        ready, _, _ = select.select([terminal], [], [], SECONDS)
+        assert ready, f"nothing more came after {seen!r}"
+        try:
+            seen += os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            break
+    return seen.decode()
+
+
+def plain(text: str) -> str:
+    """Without colours and cursor movements."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")
+
+
+def test_exit_codes_leave_the_process() -> None:
+    done = spawn("repos", NOBODY)
+    assert done.returncode == 20
+    assert done.stdout == ""
+    assert done.stderr.startswith("devreg: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_json_is_one_document_also_for_a_failure() -> None:
+    done = spawn("repos", NOBODY, "--json")
+    assert done.returncode == 20
+    assert json.loads(done.stdout)["errors"][0]["code"] == "registry-unreachable"
+
+
+EPIPE = pytest.mark.xfail(strict=True, reason="typer meets EPIPE first and exits with 1")
+BOTH = pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+
+
+@pytest.mark.parametrize(
+    ("words", "unbuffered"),
+    [
+        ("config", ""),
+        ("config --json", ""),
+        pytest.param("config", "1", marks=EPIPE),
+        pytest.param("config --json", "1", marks=EPIPE),
+        pytest.param("--help", "", marks=EPIPE),
+        pytest.param("--help", "1", marks=EPIPE),
+    ],
+)
+def test_a_reader_that_has_gone_is_no_reason_to_complain(words: str, unbuffered: str) -> None:
+    script = '"$@" | sleep 0; exit ${PIPESTATUS[0]}'
+    done = spawn(*words.split(), script=script, PYTHONUNBUFFERED=unbuffered)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+@pytest.mark.xfail(strict=True, reason="`_tell` writes the document where no BrokenPipeError is caught")
+@BOTH
+def test_a_reader_that_has_gone_changes_nothing_about_a_failure(unbuffered: str) -> None:
+    script = '"$@" | sleep 0; exit ${PIPESTATUS[0]}'
+    done = spawn("repos", NOBODY, "--json", script=script, PYTHONUNBUFFERED=unbuffered)
+    assert (done.stderr, done.returncode) == ("", 20)
+
+
+@pytest.mark.xfail(strict=True, reason="OSError of print or flush is taken for a bug")
+@BOTH
+def test_a_full_disk_under_stdout_is_no_bug_of_devreg(unbuffered: str) -> None:
+    done = spawn("config", script='"$@" > /dev/full', PYTHONUNBUFFERED=unbuffered)
+    assert "bug" not in done.stderr
+    assert "No space left on device" in done.stderr
+    assert done.returncode not in (0, 3, 120)
+
+
+@pytest.mark.xfail(strict=True, reason="print(file=sys.stderr) writes to stdout when sys.stderr is None")
+def test_without_a_stderr_stdout_still_has_the_result_only() -> None:
+    done = spawn("repos", NOBODY, script='"$@" 2>&-')
+    assert done.stdout == ""
+    assert done.returncode == 20
+
+
+@pytest.mark.xfail(strict=True, reason="UnicodeDecodeError is taken for a bug, lone surrogates for a bad host name")
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape"])
+def test_a_password_that_is_no_text_is_refused(serve: Serve, encoding: str) -> None:
+    serve(registry.guarded)
+    done = subprocess.run(
+        [*DEVREG, "login", "-u", "alice", "--password-stdin"],
+        input=b"\xff\xfe\n",
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode in (2, 21), done.stderr
+
+
+@pytest.mark.xfail(strict=True, reason="typer returns 130 itself: `_code` writes no next step and no document")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_signal_is_code_130(serve: Serve, number: signal.Signals, as_json: bool) -> None:
+    def hang(asked: Asked) -> Answer:
+        os.kill(process.pid, number)
+        process.wait(SECONDS)  # the answer must not be there before the signal
+        return registry.answer(asked)
+
+    server = serve(hang)
+    words = ["repos", server.host, *(["--json"] if as_json else [])]
+    with subprocess.Popen([*DEVREG, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    if as_json:
+        assert json.loads(out)["errors"][0]["code"] == "interrupted"
+    else:
+        assert "devreg: interrupted" in err
+        assert "  next: " in err
+
+
+def test_a_table_on_a_terminal_fits_in_80_columns(serve: Serve) -> None:
+    server = serve(registry.answer)
+    with at_terminal("tags", f"{server.host}/team/app") as (process, terminal):
+        text = plain(read_until(terminal))
+        assert process.wait(SECONDS) == 0
+    lines = text.rstrip().split("\n")
+    assert max(map(len, lines)) <= 80
+    assert re.search(r"TAG +DIGEST +SIZE +CREATED +PLATFORMS", text)
+    assert registry.DIGEST.removeprefix("sha256:")[:12] in text
+    assert registry.DIGEST not in text
+    assert "1.0 MB" in text
+    assert re.search(r"\d+ years? ago", text)
+    # A long name is folded, not cut: it can be put together again.
+    folded = "".join(line.split()[0] for line in lines if line.strip() and not line.startswith("─"))
+    assert registry.LONG_TAG in folded
+
+
+def test_a_wide_terminal_folds_nothing(serve: Serve) -> None:
+    server = serve(registry.answer)
+    with at_terminal("tags", f"{server.host}/team/app", columns=200) as (_, terminal):
+        assert registry.LONG_TAG in plain(read_until(terminal))
+
+
+def test_a_settings_table_on_a_terminal_fits_in_80_columns() -> None:
+    with at_terminal("config") as (process, terminal):
+        text = plain(read_until(terminal))
+        assert process.wait(SECONDS) == 0
+    assert max(map(len, text.rstrip().split("\n"))) <= 80
+    assert re.search(r"SETTING +VALUE +FROM", text)
+
+
+def test_a_password_is_asked_for_unseen(serve: Serve) -> None:
+    serve(registry.guarded)
+    with at_terminal("login") as (process, terminal):
+        seen = read_until(terminal, "User name: ")
+        os.write(terminal, registry.USER.encode() + b"\n")
+        seen += read_until(terminal, "Password for .*: ")
+        os.write(terminal, registry.PASSWORD.encode() + b"\n")
+        seen += read_until(terminal)
+        assert process.wait(SECONDS) == 0, seen
+    assert f"logged in to {os.environ['DEVREG_REGISTRY']} as {registry.USER}" in seen
+    assert registry.PASSWORD not in seen
+
+
+def test_ctrl_c_at_a_prompt_is_code_130(serve: Serve) -> None:
+    serve(registry.guarded)
+    with at_terminal("login") as (process, terminal):
+        read_until(terminal, "User name: ")
+        process.send_signal(signal.SIGINT)
+        while not select.select([terminal], [], [], 1)[0]:  # it came before the read began: Python then misses it
+            process.send_signal(signal.SIGINT)
+        seen = read_until(terminal)
+        assert process.wait(SECONDS) == 130
+    assert "Traceback" not in seen
+    assert "interrupted" in seen
