@@ -14,6 +14,7 @@ from devreg.actions.daemon_target import Target, locate
 from devreg.engine.client import Engine
 from devreg.host import files, services
 from devreg.host.services import ServiceFailed
+from devreg.host.signals import uninterrupted
 from devreg.model import daemon_json
 from devreg.model.engine import EngineInfo
 from devreg.model.errors import DevregError, EngineRefused, RollbackFailed
@@ -52,7 +53,8 @@ def carry_out(engine: Engine, target: Target, change: Change, backups: Path, lis
             files.write_atomic(file, change.after)
         _apply(engine, target, change, listener)
     except BaseException as error:
-        _undo(engine, target, change, backup, error, listener)
+        with uninterrupted():
+            _undo(engine, target, change, backup, error, listener)
         if isinstance(error, ServiceFailed | EngineRefused):
             kept = "" if not written else f"; {file} and Docker are as they were"
             raise EngineRefused(f"{error}{kept}", hint=_where_to_look(target)) from error
@@ -155,5 +157,5 @@ def _live_list(info: EngineInfo) -> frozenset[str]:
 def _where_to_look(target: Target) -> str:
     if target.dockerd.unit:
         return f"`journalctl -u {target.dockerd.unit} -n 20` shows why"
-    log = target.dockerd.launch.log if target.dockerd.launch else "/var/log/docker.log"
+    log = target.dockerd.launch.log if target.dockerd.launch else "where its service writes it"
     return f"dockerd's log shows why ({log})"

@@ -21,7 +21,10 @@ def login(address: Address, credentials: Credentials, *, timeout: float, listene
             listener(Warn(f"{address} lets anybody write: the password was not looked at"))
         if registry.scheme == "http" and not address.is_loopback:
             listener(Warn(f"{address} speaks plain HTTP: the password crosses the network in the clear at every push"))
-    return LoggedIn(str(address), credentials.username, stored.store(address, credentials))
+    kept = stored.store(address, credentials)
+    if kept.instead_of:
+        listener(Warn(f"the credential helper {kept.instead_of} does not work: the password lies open in {kept.where}"))
+    return LoggedIn(str(address), credentials.username, kept.where)
 
 
 def accepted(address: Address, credentials: Credentials, *, timeout: float) -> bool:

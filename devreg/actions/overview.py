@@ -25,10 +25,11 @@ def _engine() -> EngineState:
 
 
 def _registry(address: Address, source: str, timeout: float) -> RegistryState:
+    username = None
     try:
         credentials = stored.lookup(address)
         username = credentials.username if credentials else None
         with open_registry(address, timeout=timeout) as registry:
             return RegistryState(str(address), source, True, registry.url, username)
     except DevregError as error:
-        return RegistryState(str(address), source, False, error=error.message)
+        return RegistryState(str(address), source, False, username=username, error=error.message)

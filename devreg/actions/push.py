@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from devreg.actions.reach import open_registry
@@ -10,7 +11,7 @@ from devreg.engine import images
 from devreg.engine.client import Engine
 from devreg.host import credentials as stored
 from devreg.model.address import Address
-from devreg.model.errors import DevregError, UploadFailed, UsageError
+from devreg.model.errors import DevregError, RegistryUnreachable, UploadFailed, UsageError
 from devreg.model.events import Listener, Step
 from devreg.model.reference import Destination, Reference
 from devreg.model.results import Pulled, Pushed
@@ -73,11 +74,16 @@ def pull(engine: Engine, name: Reference, listener: Listener) -> Pulled:
 def _push_one(engine: Engine, image: str, name: Reference, timeout: float, listener: Listener) -> Pushed:
     if name.digest:
         raise UsageError(f"{name} names a digest; the registry computes it", hint="push a tag: NAME:TAG")
+    if images.is_id(engine, image):
+        raise UsageError(f"{image} is an image's id, not a name", hint=f"name it first: `devreg tag {image} NAME:TAG`")
     images.tag(engine, image, name)
-    listener(Step(f"pushing {name}"))
     registry = _registry(name)
+    credentials = stored.lookup(registry)
+    if credentials:
+        _refuse_stale(registry, name, timeout)
+    listener(Step(f"pushing {name}"))
     try:
-        transfer = images.push(engine, name, stored.lookup(registry), listener)
+        transfer = images.push(engine, name, credentials, listener)
     except UploadFailed as error:
         raise UploadFailed(error.message, hint=_next_step(registry, timeout)) from error
     tagged = f"{name.name}:{name.version}"
@@ -88,14 +94,22 @@ def _push_one(engine: Engine, image: str, name: Reference, timeout: float, liste
     return Pushed(image, tagged, transfer.digest, "engine", transfer.bytes_sent, transfer.layers)
 
 
+def _refuse_stale(registry: Address, name: Reference, timeout: float) -> None:
+    """Credentials that the registry refuses fail here with its reason; the engine would try for most of a minute.
+
+    A registry that devreg does not reach is left to the engine, which may have another way there.
+    """
+    with suppress(RegistryUnreachable), open_registry(registry, timeout=timeout) as opened:
+        opened.prove_write(name.repository)
+
+
 def _next_step(registry: Address, timeout: float) -> str:
     """What to do about a failed push, found by asking the registry rather than by reading the engine's sentence."""
     try:
         with open_registry(registry, timeout=timeout):
-            why = (
-                "no credentials are stored" if stored.lookup(registry) is None else "the stored credentials may be old"
-            )
-            return f"if it is about authorization: {why}; `devreg login {registry}`"
+            if stored.lookup(registry) is None:
+                return f"no credentials are stored: `devreg login {registry}`"
+            return "devreg reaches the registry and may write: the engine's log may say more"
     except DevregError as error:
         return error.hint
 

@@ -13,18 +13,19 @@ from dataclasses import dataclass, replace
 from devreg.actions import catalog, provision, push, serve, users
 from devreg.actions import login as logins
 from devreg.actions import trust as trusts
-from devreg.engine import images
+from devreg.actions.reach import open_registry
+from devreg.engine import images, networks
 from devreg.engine.client import Engine
 from devreg.host import credentials as stored
-from devreg.host.state import Record, state_folder
+from devreg.host.state import Record
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
-from devreg.model.errors import NotFound, ServerError
+from devreg.model.errors import NotAuthorized, NotFound, ServerError
 from devreg.model.events import Listener, Step
 from devreg.model.reference import Destination, Reference
 from devreg.model.results import StepResult, Tag
 from devreg.model.server import ImagesFrom, Listen, ServerImages
-from devreg.server.definition import PACKAGES_IMAGE
+from devreg.server.definition import DATA_VOLUME, PACKAGES_IMAGE
 from devreg.server.htpasswd import generated_password
 
 IMAGE = Reference("devreg-hello", tag="1")
@@ -32,7 +33,8 @@ _HELLO = "This image came out of your own registry.\n"
 
 # What goes on record, under these names.
 RECORD = "quickstart"
-SERVER, SERVER_IMAGES, USER, LOGIN, TRUST, IMAGES = "server", "server_images", "user", "login", "trust", "images"
+SERVER, SERVER_IMAGES, USER, LOGIN = "server", "server_images", "user", "login"
+TRUST, IMAGES, PUSHED = "trust", "images", "pushed"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def plan(choices: Choices) -> tuple[str, ...]:
     engine = provision.answering()
     choices = _settled(choices, engine)
     served = engine is not None and serve.status(engine).healthy
+    if engine and served and not _logged_in(choices):
+        _refuse_known_user(engine, choices)
     login = f"log in as {choices.user}; the password is kept in {stored.config_file()}"
     wanted = (
         (engine is None, provision.intention()),
@@ -112,20 +116,14 @@ def _settled(choices: Choices, engine: Engine | None) -> Choices:
 def _serve(engine: Engine, choices: Choices, record: Record, listener: Listener) -> tuple[StepResult, str | None]:
     before = serve.status(engine)
     if not before.images and not before.volume:
-        record.note(SERVER, True)
+        record.note(SERVER, "")
     absent = [image for image in (*vars(choices.hub).values(), PACKAGES_IMAGE) if not images.exists(engine, image)]
     if absent and SERVER in record.entries:
         record.note(SERVER_IMAGES, sorted({*record.entries.get(SERVER_IMAGES, []), *absent}))
-    done = serve.up(
-        engine,
-        listen=choices.listen,
-        default_listen=choices.listen,
-        hub=choices.hub,
-        images_from=choices.images_from,
-        user=choices.user,
-        password=None,
-        listener=listener,
-    )
+    wish = serve.Wish(choices.listen, choices.listen, choices.hub, choices.images_from, choices.user)
+    done = serve.up(engine, wish, listener)
+    if record.entries.get(SERVER) == "":
+        record.note(SERVER, networks.volume_made(engine, DATA_VOLUME))
     detail = f"answers at {done.status.address}; to stop it: devreg registry down"
     return StepResult("registry", "changed" if done.changed else "unchanged", detail), done.password
 
@@ -139,7 +137,7 @@ def _trust(engine: Engine, address: Address, record: Record, listener: Listener)
         return StepResult("trust", "unchanged", "Docker always trusts loopback addresses")
     if not _trusted(engine, address):
         record.note(TRUST, str(address))
-    done = trusts.trust(engine, address, restart=False, state=state_folder(), listener=listener)
+    done = trusts.trust(engine, address, restart=False, listener=listener)
     return StepResult("trust", "changed" if done.changed else "unchanged", f"Docker trusts {address}")
 
 
@@ -152,19 +150,29 @@ def _logged_in(choices: Choices) -> bool:
 def _login(
     engine: Engine, choices: Choices, password: str | None, record: Record, listener: Listener
 ) -> tuple[StepResult, str | None]:
-    """Log in with the new password. Without one a login that works stays; else the user gets a new password."""
+    """Log in with the new password. Without one a login that works stays; else a user is added."""
     if password is None and _logged_in(choices):
         return StepResult("login", "unchanged", "the stored login works"), None
     if password is None:
+        _refuse_known_user(engine, choices)
         password = generated_password()
-        if choices.user not in users.names(engine):
-            record.note(USER, choices.user)
+        record.note(USER, choices.user)
         users.add(engine, choices.user, password)
     if stored.lookup(choices.address) is None:
         record.note(LOGIN, str(choices.address))
     credentials = Credentials(choices.user, password)
     done = logins.login(choices.address, credentials, timeout=choices.timeout, listener=listener)
     return StepResult("login", "changed", f"logged in as {choices.user}; kept in {done.stored}"), password
+
+
+def _refuse_known_user(engine: Engine, choices: Choices) -> None:
+    """A user's password is never changed unasked: others may be logged in with it."""
+    if choices.user in users.names(engine):
+        raise NotAuthorized(
+            f"the registry at {choices.address} has a user {choices.user}, and this machine is not logged in",
+            hint=f"`devreg login {choices.address} -u {choices.user}`, "
+            f"or a new password: `devreg registry user add {choices.user}`",
+        )
 
 
 def _image(engine: Engine, choices: Choices, record: Record, listener: Listener) -> list[StepResult]:
@@ -180,6 +188,7 @@ def _image(engine: Engine, choices: Choices, record: Record, listener: Listener)
     for _, error in done.failed:
         raise error
     digest = done.pushed[0].digest
+    record.note(PUSHED, [str(choices.address), name.repository, digest])
     for local in (str(IMAGE), str(name)):
         images.remove(engine, local)
     listener(Step(f"pulling {name} without a password"))
@@ -198,10 +207,11 @@ def _has(choices: Choices) -> bool:
     """Whether the registry has the tour's image."""
     name = choices.pushed
     try:
-        found = catalog.tags(name.name, default=choices.address, timeout=choices.timeout)
+        with open_registry(choices.address, timeout=choices.timeout) as registry:
+            registry.head_manifest(name.repository, name.version)
     except NotFound:
         return False
-    return any(tag.name == name.tag for tag in found)
+    return True
 
 
 def _rootfs() -> io.BytesIO:

@@ -7,14 +7,16 @@ from contextlib import suppress
 from devreg.actions import login as logins
 from devreg.actions import provision, serve, users
 from devreg.actions import trust as trusts
-from devreg.actions.quickstart import IMAGES, LOGIN, RECORD, SERVER, SERVER_IMAGES, TRUST, USER
-from devreg.engine import images
+from devreg.actions.quickstart import IMAGES, LOGIN, PUSHED, RECORD, SERVER, SERVER_IMAGES, TRUST, USER
+from devreg.actions.reach import open_registry
+from devreg.engine import images, networks
 from devreg.engine.client import Engine
-from devreg.host.state import Record, state_folder
+from devreg.host.state import Record
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, EngineUnreachable
 from devreg.model.events import Listener
 from devreg.model.results import StepResult
+from devreg.server.definition import DATA_VOLUME
 
 _IN_ENGINE = {IMAGES, USER, SERVER, SERVER_IMAGES, TRUST}
 
@@ -34,7 +36,7 @@ def recorded() -> tuple[str, ...]:
     return tuple(line for key, line in lines.items() if key in entries)
 
 
-def undo(listener: Listener) -> tuple[StepResult, ...]:
+def undo(listener: Listener, *, timeout: float) -> tuple[StepResult, ...]:
     """Take it away. Raises EngineUnreachable when there is something in an engine that does not answer."""
     record = Record(RECORD)
     engine = provision.answering()
@@ -42,12 +44,27 @@ def undo(listener: Listener) -> tuple[StepResult, ...]:
         raise EngineUnreachable(
             "Docker does not answer, and what quickstart has made is in it", hint="start Docker, then run this again"
         )
-    steps = _forget_login(record)
+    steps = _unpush(record, timeout)
+    steps += _forget_login(record)
     if engine:
         steps += _remove_images(engine, record)
         steps += _remove_server(engine, record, listener)
         steps += _untrust(engine, record, listener)
     return (*steps, *provision.undo(record, engine, listener))
+
+
+def _unpush(record: Record, timeout: float) -> list[StepResult]:
+    """Delete what was pushed, for a registry that stays."""
+    if PUSHED not in record.entries:
+        return []
+    address, repository, digest = record.entries[PUSHED]
+    deleted = False
+    if SERVER not in record.entries:
+        with suppress(DevregError), open_registry(Address.parse(address), timeout=timeout) as registry:
+            registry.delete_manifest(repository, digest)
+            deleted = True
+    record.forget(PUSHED)
+    return [StepResult("push", "changed", f"deleted {repository}@{digest}")] if deleted else []
 
 
 def _forget_login(record: Record) -> list[StepResult]:
@@ -75,10 +92,14 @@ def _remove_server(engine: Engine, record: Record, listener: Listener) -> list[S
             users.remove(engine, user)
         record.forget(USER)
         steps.append(StepResult("user", "changed", f"removed {user}"))
-    if record.entries.get(SERVER):
-        serve.down(engine, volumes=True, listener=listener)
+    if SERVER in record.entries:
+        made = record.entries[SERVER]
+        if made in ("", networks.volume_made(engine, DATA_VOLUME)):  # empty: the run was interrupted
+            serve.down(engine, volumes=True, listener=listener)
+            steps.append(StepResult("registry", "changed", "removed, with its data"))
+        else:
+            steps.append(StepResult("registry", "unchanged", "it is not the one that quickstart has made: it stays"))
         record.forget(SERVER)
-        steps.append(StepResult("registry", "changed", "removed, with its data"))
     if names := record.entries.get(SERVER_IMAGES):
         gone = [name for name in names if images.remove(engine, name)]
         record.forget(SERVER_IMAGES)
@@ -91,6 +112,6 @@ def _untrust(engine: Engine, record: Record, listener: Listener) -> list[StepRes
     address = record.entries.get(TRUST)
     if not address:
         return []
-    trusts.untrust(engine, Address.parse(address), restart=False, state=state_folder(), listener=listener)
+    trusts.untrust(engine, Address.parse(address), restart=False, listener=listener)
     record.forget(TRUST)
     return [StepResult("trust", "changed", f"Docker no longer trusts {address}")]

@@ -1,28 +1,39 @@
-"""How actions reach a registry: which connection, with whose credentials."""
+"""How the engine and a registry are reached: which connection, with whose credentials."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from devreg import __version__
 from devreg.host import credentials as stored
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
-from devreg.model.errors import EngineUnreachable
+from devreg.model.errors import EngineRefused, EngineUnreachable
 from devreg.model.tls import Connection, connection
 from devreg.registry.client import Registry, connect
 
+if TYPE_CHECKING:
+    from devreg.engine.client import Engine
+
 USER_AGENT = f"devreg/{__version__}"
+
+
+def open_engine() -> Engine:
+    """The engine of DOCKER_HOST, of the CLI's context, or of the default socket. Raises EngineUnreachable."""
+    # Imported here, since most calls are for a registry on loopback and need no engine: its SDK takes longer to import
+    # than a hundred tags take to list.
+    from devreg.engine.client import connect
+
+    return connect()
 
 
 def connection_to(address: Address) -> Connection:
     """The connection to use, by the address and by what the engine trusts. Without an engine nothing is trusted."""
     if address.is_loopback:
         return connection(address, trusted=False)
-    # Here, since most calls are for loopback and need no engine: its SDK takes longer to import than to list tags.
-    from devreg.engine.client import connect as connect_engine
-
     try:
-        return connection(address, trusted=connect_engine().info().trusts(address))
-    except EngineUnreachable:
+        return connection(address, trusted=open_engine().info().trusts(address))
+    except (EngineUnreachable, EngineRefused):
         return connection(address, trusted=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from devreg.actions import users
 from devreg.actions.server_images import ensure
@@ -11,6 +12,9 @@ from devreg.engine import containers, networks
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found
 from devreg.host import ports
+from devreg.host.files import locked
+from devreg.host.signals import uninterrupted
+from devreg.host.state import state_folder
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, NotFound, RefusedOverwrite, ServerError
 from devreg.model.events import Listener, Step, Warn
@@ -18,39 +22,54 @@ from devreg.model.results import ServerStatus, ServerUp
 from devreg.model.server import Container, ImagesFrom, Listen, ServerImages
 from devreg.model.tls import connection
 from devreg.registry.client import connect
-from devreg.server import definition
+from devreg.server import definition, htpasswd
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.2
+_LOCK = "server.lock"
 
 
-def up(
-    engine: Engine,
-    *,
-    listen: Listen | None,
-    default_listen: Listen,
-    hub: ServerImages,
-    images_from: ImagesFrom,
-    user: str,
-    password: str | None,
-    listener: Listener,
-) -> ServerUp:
-    """Run the server; a second call changes nothing. `listen` None keeps where it is published now.
+@dataclass(frozen=True)
+class Wish:
+    """What `up` is asked for. `listen` None: where the server is now, else `default_listen`.
 
-    The first user is made when there is none, with `password` or a generated one, which the result then holds.
-    Raises ServerError, and RefusedOverwrite when a foreign container, network or program is in the way.
+    `user` and `password` None: this machine's user, and a generated password, should there be no users yet.
     """
-    existing = containers.find(engine)
-    where = listen or published(engine) or default_listen
-    wanted = definition.containers(where, ensure(engine, hub, images_from, listener))
-    changed = not _matches(existing, wanted)
-    if changed:
-        _replace(engine, existing, wanted, where, listener)
-    _wait_until_it_answers(engine, where)
-    made, generated = users.first(engine, user, password)
+
+    listen: Listen | None
+    default_listen: Listen
+    images: ServerImages
+    images_from: ImagesFrom
+    user: str
+    password: str | None = None
+
+
+def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
+    """Run the server; a second call changes nothing, and a call that fails leaves what ran before.
+
+    The first user is made when there is none. Raises ServerError, UsageError for a user that cannot be, and
+    RefusedOverwrite when a foreign container, network or program is in the way.
+    """
+    htpasswd.check(wish.user, wish.password if wish.password is not None else "generated")
+    if not engine.is_local:
+        raise ServerError(f"the engine at {engine.host} is not on this machine", hint="run the command on that machine")
+    with locked(state_folder() / _LOCK):
+        existing = containers.find(engine)
+        where = wish.listen or published(engine) or wish.default_listen
+        wanted = definition.containers(where, ensure(engine, wish.images, wish.images_from, listener))
+        changed = not _matches(existing, wanted)
+        if changed:
+            _replace(engine, existing, wanted, where, listener)
+        _wait_until_it_answers(engine, where)
+        now = status(engine)
+        made, generated = users.first(engine, wish.user, wish.password)
+    if wish.password is not None and not made:
+        listener(Warn(f"there are users already: {wish.user} is as before; see `devreg registry user add`"))
     if not where.is_loopback:
         listener(Warn(f"{where} is plain HTTP: passwords cross the network in the clear; put TLS in front of it"))
-    return ServerUp(status(engine), changed or made, user if made else None, generated)
+    if made:
+        now = replace(now, users=(wish.user,))
+    return ServerUp(now, changed or made, wish.user if made else None, generated)
 
 
 def published(engine: Engine) -> Listen | None:
@@ -60,16 +79,20 @@ def published(engine: Engine) -> Listen | None:
 
 
 def down(engine: Engine, *, volumes: bool, listener: Listener) -> bool:
-    """Remove the containers and the network, with `volumes` the data and the users too. True when any was there."""
-    changed = False
-    for found in sorted(containers.find(engine).values(), key=lambda found: found.role):
-        listener(Step(f"stopping {found.name}"))
-        containers.remove(engine, found.id)
-        changed = True
-    changed = networks.remove_network(engine, definition.NETWORK) or changed
-    # The socket's volume holds nothing that is worth keeping.
-    for volume in definition.VOLUMES if volumes else (definition.SOCKET_VOLUME,):
-        changed = networks.remove_volume(engine, volume) or changed
+    """Remove the containers and the network, with `volumes` the data and the users too. True when any was there.
+
+    Volumes that devreg has not made stay.
+    """
+    with locked(state_folder() / _LOCK):
+        changed = containers.remove_leftovers(engine)
+        for found in sorted(containers.find(engine).values(), key=lambda found: found.role):
+            listener(Step(f"stopping {found.name}"))
+            containers.remove(engine, found.id)
+            changed = True
+        changed = networks.remove_network(engine, definition.NETWORK) or changed
+        # The socket's volume holds nothing that is worth keeping.
+        for volume in definition.VOLUMES if volumes else (definition.SOCKET_VOLUME,):
+            changed = networks.remove_volume(engine, volume) or changed
     return changed
 
 
@@ -84,7 +107,7 @@ def status(engine: Engine) -> ServerStatus:
         address=listen.address if listen else None,
         images={role: each.image for role, each in sorted(found.items())},
         users=users.names(engine) if "nginx" in found else (),
-        volume=definition.DATA_VOLUME if networks.has_volume(engine, definition.DATA_VOLUME) else None,
+        volume=definition.DATA_VOLUME if networks.volume_made(engine, definition.DATA_VOLUME) else None,
     )
 
 
@@ -106,28 +129,37 @@ def _matches(existing: dict[str, Found], wanted: tuple[Container, ...]) -> bool:
 def _replace(
     engine: Engine, existing: dict[str, Found], wanted: tuple[Container, ...], listen: Listen, listener: Listener
 ) -> None:
-    """Remove what does not match and start what does; a failure leaves no container of this attempt behind."""
-    for found in existing.values():
-        containers.remove(engine, found.id)
-    _refuse_busy(engine, listen)
-    networks.ensure_network(engine, definition.NETWORK)
+    """Put the wanted containers where the existing are, which come back when the new ones do not answer."""
+    for container in wanted:
+        containers.refuse_foreign(engine, container.name)
+    _refuse_busy(engine, listen, existing)
+    network = networks.ensure_network(engine, definition.NETWORK)
     for volume in definition.VOLUMES:
         networks.ensure_volume(engine, volume)
+    containers.remove_leftovers(engine)
     created: list[str] = []
     try:
+        for found in existing.values():
+            containers.set_aside(engine, found)
         for container in wanted:
             listener(Step(f"starting {container.name} from {container.image}"))
-            created.append(containers.create(engine, container, definition.NETWORK))
+            created.append(containers.create(engine, container, network))
             containers.start(engine, created[-1])
+        _wait_until_it_answers(engine, listen)
     except BaseException:
-        for id in created:
-            containers.remove(engine, id)
+        with uninterrupted():
+            for id in created:
+                containers.remove(engine, id)
+            for found in existing.values():
+                containers.bring_back(engine, found)
         raise
+    containers.remove_leftovers(engine)
 
 
-def _refuse_busy(engine: Engine, listen: Listen) -> None:
+def _refuse_busy(engine: Engine, listen: Listen, existing: dict[str, Found]) -> None:
     holder = containers.publisher(engine, listen)
-    who = f"the container {holder}" if holder else ports.holder(listen)
+    ours = any(found.running and found.listen and found.listen.collides(listen) for found in existing.values())
+    who = f"the container {holder}" if holder else None if ours else ports.holder(listen)
     if who:
         raise RefusedOverwrite(
             f"{listen} is in use by {who}", hint="choose another with --listen ADDR:PORT, or stop what is there"

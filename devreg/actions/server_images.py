@@ -7,28 +7,34 @@ import tempfile
 
 from devreg.engine import images
 from devreg.engine.client import Engine
+from devreg.host import credentials as stored
 from devreg.host import packages
 from devreg.model.errors import DevregError, ServerError
-from devreg.model.events import Listener, Step, Warn, silent
+from devreg.model.events import Listener, Step, Warn
 from devreg.model.reference import Reference
 from devreg.model.server import ImagesFrom, ServerImages
-from devreg.server.definition import PACKAGES_IMAGE
+from devreg.server.definition import HUB_IMAGES, PACKAGES_IMAGE
 from devreg.server.rootfs import ROOTS, Rootfs, wanted
 
 
 def ensure(engine: Engine, hub: ServerImages, source: ImagesFrom, listener: Listener) -> ServerImages:
     """The images to use, in the engine afterwards. What the engine has is neither pulled nor built again.
 
-    Raises ServerError when they cannot be had: both causes, when both ways were tried.
+    Images that somebody has chosen are never replaced by built ones. Raises ServerError when they cannot be had.
     """
     packaged = ServerImages(PACKAGES_IMAGE, PACKAGES_IMAGE)
-    if source is ImagesFrom.HUB:
-        _pull(engine, hub, listener)
-        return hub
     if source is ImagesFrom.PACKAGES:
         _build(engine, listener)
         return packaged
+    if source is ImagesFrom.HUB or hub != HUB_IMAGES:
+        try:
+            _pull(engine, hub, listener)
+        except DevregError as error:
+            hint = "bring it into the engine (`docker load`), or check its name: `devreg config`"
+            raise ServerError(error.message, hint=hint) from error
+        return hub
     if images.exists(engine, PACKAGES_IMAGE) and not _all_there(engine, hub):
+        listener(Step(f"using {PACKAGES_IMAGE}, which was built here before (--images-from hub pulls instead)"))
         return packaged
     try:
         _pull(engine, hub, listener)
@@ -47,7 +53,9 @@ def _pull(engine: Engine, hub: ServerImages, listener: Listener) -> None:
     for image in (hub.registry, hub.nginx):
         if not images.exists(engine, image):
             listener(Step(f"pulling {image}"))
-            images.pull(engine, Reference.parse(image), None, silent)
+            name = Reference.parse(image)
+            credentials = stored.lookup(name.registry) if name.registry else None
+            images.pull(engine, name, credentials, listener)
 
 
 def _build(engine: Engine, listener: Listener) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ from devreg.actions.daemon_change import Change, carry_out, put_back
 from devreg.actions.daemon_target import FLAVOUR, Target, locate
 from devreg.engine.client import Engine
 from devreg.host import files
+from devreg.host.state import state_folder
 from devreg.model import daemon_json
 from devreg.model.address import Address
 from devreg.model.engine import EngineInfo, RunningContainer
@@ -18,6 +18,8 @@ from devreg.model.errors import ConfigUnusable, DevregError, EngineRefused, Usag
 from devreg.model.events import Listener, Warn
 from devreg.model.insecure_entry import accepted, has_entry, lint
 from devreg.model.results import Trusted
+
+_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 
 
 @dataclass(frozen=True)
@@ -74,19 +76,25 @@ def plan(engine: Engine, address: Address, *, trusted: bool = True) -> Plan:
     )
 
 
-def trust(engine: Engine, address: Address, *, restart: bool, state: Path, listener: Listener) -> Trusted:
+def trust(engine: Engine, address: Address, *, restart: bool, listener: Listener, state: Path | None = None) -> Trusted:
     """Have the engine use plain HTTP or unverified TLS for `address`.
 
     `restart`: restart Docker instead of reloading it. `state`: the folder for lock and backups, /var/lib/devreg.
     Raises ConfigUnusable (an engine or file that cannot be changed: nothing was), EngineRefused (undone),
     RollbackFailed (undoing failed too), EngineUnreachable.
     """
-    return _bring_about(engine, address, trusted=True, restart=restart, state=state, listener=listener)
+    return _bring_about(
+        engine, address, trusted=True, restart=restart, state=state or state_folder(), listener=listener
+    )
 
 
-def untrust(engine: Engine, address: Address, *, restart: bool, state: Path, listener: Listener) -> Trusted:
+def untrust(
+    engine: Engine, address: Address, *, restart: bool, listener: Listener, state: Path | None = None
+) -> Trusted:
     """The opposite of `trust`, with the same arguments and errors. A list that gets empty leaves with its key."""
-    return _bring_about(engine, address, trusted=False, restart=restart, state=state, listener=listener)
+    return _bring_about(
+        engine, address, trusted=False, restart=restart, state=state or state_folder(), listener=listener
+    )
 
 
 def _bring_about(
@@ -124,7 +132,7 @@ def _look(engine: Engine, address: Address) -> _View:
         text=text,
         listed=has_entry(listed, str(address)),
         live=str(address) in target.info.insecure,
-        network=_network(address, target.info),
+        network=target.info.trusted_network(address),
     )
 
 
@@ -140,6 +148,8 @@ def _change(engine: Engine, view: _View, *, trusted: bool, restart: bool, state:
         restart=restart,
     )
     stops = tuple(container.name for container in _stopped_by_restart(engine, view.target.info)) if restart else ()
+    if trusted:
+        listener(Warn("where a registry speaks plain HTTP, passwords and images cross the network in the clear"))
     backup = carry_out(engine, view.target, change, state / "backups", listener)
     if not trusted:
         _tidy(view, after, listener)
@@ -164,6 +174,10 @@ def _tidy(view: _View, after: str, listener: Listener) -> None:
 
 def _refuse_hopeless(view: _View, restart: bool) -> None:
     """Refuse before the first write what is known to fail."""
+    if view.entry in _HUB:
+        raise ConfigUnusable(
+            f"{view.entry} is Docker's hub: engines never use it without TLS", hint="name a registry of your own"
+        )
     dockerd = view.target.dockerd
     if dockerd.flags:
         where = f"`systemctl edit --full {dockerd.unit}`" if dockerd.unit else "where dockerd is started"
@@ -181,15 +195,6 @@ def _refuse_hopeless(view: _View, restart: bool) -> None:
             f"Docker {view.target.info.version} with registry mirrors loses its list on a reload (moby#45552)",
             hint="run the command again with --restart, or update Docker",
         )
-
-
-def _network(address: Address, info: EngineInfo) -> str | None:
-    """The trusted network that the address is in; every engine has 127.0.0.0/8. Names are for the engine to resolve."""
-    try:
-        ip = ipaddress.ip_address("127.0.0.1" if address.host == "localhost" else address.host)
-    except ValueError:
-        return None
-    return next((cidr for cidr in info.insecure_cidrs if ip in ipaddress.ip_network(cidr, strict=False)), None)
 
 
 def _stopped_by_restart(engine: Engine, info: EngineInfo) -> tuple[RunningContainer, ...]:

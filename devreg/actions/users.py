@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from devreg.engine import containers
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found
@@ -9,24 +11,24 @@ from devreg.model.errors import ServerError
 from devreg.server import htpasswd
 from devreg.server.definition import NGINX_GID, USERS_FILE
 
+_TRIES = 50
+
 
 def names(engine: Engine) -> tuple[str, ...]:
     """The users, sorted. Raises ServerError when the server is not there."""
-    return htpasswd.users(_read(engine, _nginx(engine)))
+    return htpasswd.users(containers.read(engine, _nginx(engine).id, USERS_FILE) or "")
 
 
 def add(engine: Engine, name: str, password: str) -> bool:
     """Add a user, or give one a new password. True when the user is new. Raises UsageError, ServerError."""
-    nginx = _running(engine)
-    text = _read(engine, nginx)
-    _write(engine, nginx, htpasswd.with_user(text, name, password))
-    return name not in htpasswd.users(text)
+    htpasswd.check(name, password)
+    before = _change(engine, lambda text: htpasswd.with_user(text, name, password))
+    return name not in htpasswd.users(before)
 
 
 def remove(engine: Engine, name: str) -> None:
     """Remove a user. Raises NotFound when there is no such user, ServerError when the server does not run."""
-    nginx = _running(engine)
-    _write(engine, nginx, htpasswd.without_user(_read(engine, nginx), name))
+    _change(engine, lambda text: htpasswd.without_user(text, name))
 
 
 def first(engine: Engine, name: str, password: str | None) -> tuple[bool, str | None]:
@@ -36,6 +38,16 @@ def first(engine: Engine, name: str, password: str | None) -> tuple[bool, str | 
     generated = None if password is not None else htpasswd.generated_password()
     add(engine, name, password if password is not None else generated or "")
     return True, generated
+
+
+def _change(engine: Engine, change: Callable[[str], str]) -> str:
+    """Change the file, again if somebody else did so meanwhile; gives the text before. Raises ServerError."""
+    nginx = _running(engine)
+    for _ in range(_TRIES):
+        before = containers.read(engine, nginx.id, USERS_FILE) or ""
+        if containers.replace(engine, nginx.id, USERS_FILE, before, change(before), gid=NGINX_GID):
+            return before
+    raise ServerError("the users are being changed all the time", hint="run the command again")
 
 
 def _nginx(engine: Engine) -> Found:
@@ -50,11 +62,3 @@ def _running(engine: Engine) -> Found:
     if not nginx.running:
         raise ServerError("the registry server does not run", hint="`devreg registry up` starts it")
     return nginx
-
-
-def _read(engine: Engine, nginx: Found) -> str:
-    return containers.read(engine, nginx.id, USERS_FILE) or ""
-
-
-def _write(engine: Engine, nginx: Found, text: str) -> None:
-    containers.write(engine, nginx.id, USERS_FILE, text, gid=NGINX_GID)

@@ -34,7 +34,7 @@ def login(
     from devreg.output.progress import reporting
 
     registry = Address.parse(settings.get("registry", address).value)
-    user = username or asked("User name", "-u NAME")
+    user = asked("User name", "-u NAME") if username is None else username
     secret = password(password_stdin, f"Password for {user} at {registry}")
     with reporting() as listener:
         done = action.login(registry, Credentials(user, secret), timeout=timeout(), listener=listener)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -18,46 +19,68 @@ from devreg.output import console, document
 
 BUG = 3
 INTERRUPTED = 130
+_COMPLETION = "_DEVREG_COMPLETE"
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_OWN = Path(__file__).parents[1]
 
 
 def run(app: typer.Typer, words: Sequence[str]) -> int:
     """Run the command line, and give the exit code. Nothing raised below gets past here."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(number, _as_interrupt)
+    try:
+        code = _run(app, words)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader of a pipe has gone, as `head` does: nobody is left to tell.
+        _close_stdout()
+        return 0
+    except OSError as error:
+        _close_stdout()
+        console.failure(f"the result could not be written: {error.strerror}", "make room where stdout leads to")
+        return PartlyDone.exit_code
+
+
+def _run(app: typer.Typer, words: Sequence[str]) -> int:
     as_json = "--json" in words
     try:
-        result = typer.main.get_command(app).main(list(words), prog_name="devreg", standalone_mode=False)
-        sys.stdout.flush()
-        return _code(result if isinstance(result, int) else 0)
+        return _invoke(app, words)
     except DevregError as error:
         return _tell(words, as_json, error.code, error.message, error.hint, error.exit_code)
     except typer.TyperException as error:
         return _usage(words, as_json, error)
-    except (typer.Abort, KeyboardInterrupt):
-        return _tell(
-            words,
-            as_json,
-            "interrupted",
-            "interrupted",
-            "run the command again; it starts from a clean state",
-            INTERRUPTED,
-        )
-    except BrokenPipeError:
-        # The reader of a pipe has gone, as `head` does: nobody is left to tell. Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except (typer.Abort, EOFError, KeyboardInterrupt):
+        hint = "run the command again: what was begun is undone or goes on"
+        return _tell(words, as_json, "interrupted", "interrupted", hint, INTERRUPTED)
     except Exception as error:  # the boundary is the one place for it
+        if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC):
+            raise  # devreg's own files raise ConfigUnusable, so this is stdout
         return _bug(words, as_json, error)
 
 
+def _invoke(app: typer.Typer, words: Sequence[str]) -> int:
+    """Carry out the command. Not by typer's own `main`, which has its own ideas of pipes, Ctrl-C and exit codes."""
+    command = typer.main.get_command(app)
+    if _COMPLETION in os.environ:
+        command.main(list(words), prog_name="devreg")
+    try:
+        with command.make_context("devreg", list(words)) as context:
+            command.invoke(context)
+    except typer.Exit as leaving:
+        return leaving.exit_code
+    return 0
+
+
+def _close_stdout() -> None:
+    """Python flushes stdout once more at exit, and would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM undoes what Ctrl-C undoes."""
+    """SIGTERM and a closed terminal undo what Ctrl-C undoes."""
     raise KeyboardInterrupt
-
-
-def _code(result: int) -> int:
-    if result == INTERRUPTED:
-        console.note("devreg: interrupted")
-    return result
 
 
 def _tell(words: Sequence[str], as_json: bool, code: str, message: str, hint: str, exit_code: int) -> int:
@@ -83,7 +106,9 @@ def _bug(words: Sequence[str], as_json: bool, error: Exception) -> int:
     """A bug of ours: one line for the user, and a report to send. It has no values in it, so no secrets."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [
-        f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames if "devreg" in frame.filename
+        f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+        for frame in frames
+        if _OWN in Path(frame.filename).parents
     ]
     where = " < ".join(reversed(lines[-6:]))
     report = f"devreg {__version__}, Python {sys.version.split()[0]}, {sys.platform}: {type(error).__name__} at {where}"

@@ -8,6 +8,7 @@ import typer
 
 from devreg.cli.options import Json, Registry, settings, timeout
 from devreg.model.address import Address
+from devreg.model.errors import PartlyDone
 from devreg.output import document, tables
 
 
@@ -25,7 +26,8 @@ def repos(
     """List the repositories of a registry."""
     from devreg.actions import catalog as action
 
-    found = action.repositories(Address.parse(settings.get("registry", address or registry).value), timeout=timeout())
+    setting = settings.get("registry", registry if address is None else address)
+    found = action.repositories(Address.parse(setting.value), timeout=timeout())
     if as_json:
         document.success("repos", {"repositories": found})
     else:
@@ -45,7 +47,11 @@ def tags(
 
     default = Address.parse(settings.get("registry", registry).value)
     found = action.tags(repository, default=default, timeout=timeout())
+    unread = [tag for tag in found if tag.error]
     if as_json:
-        document.success("tags", {"tags": found}, ok=not any(tag.error for tag in found))
+        document.success("tags", {"tags": found}, ok=not unread)
     else:
         tables.tags(found)
+    if unread:
+        names = ", ".join(tag.name for tag in unread)
+        raise PartlyDone(f"could not read {names}: {unread[0].error}", hint="run the command again")

@@ -33,10 +33,10 @@ def tag(
 ) -> None:
     """Give a local image its name in the registry."""
     from devreg.actions import push as action
-    from devreg.engine.client import connect
+    from devreg.actions.reach import open_engine
 
-    target = action.target(name or image, _default(registry))
-    tagged = action.tag(connect(), image, target)
+    target = action.target(image if name is None else name, _default(registry))
+    tagged = action.tag(open_engine(), image, target)
     if as_json:
         document.success("tag", {"image": image, "reference": tagged}, changed=True)
     else:
@@ -51,20 +51,20 @@ def push(
 ) -> None:
     """Push local images to the registry. Prints NAME@DIGEST for each."""
     from devreg.actions import push as action
-    from devreg.engine.client import connect
+    from devreg.actions.reach import open_engine
     from devreg.output.progress import reporting
 
     with reporting() as listener:
         done = action.push(
-            connect(),
+            open_engine(),
             images,
             default=_default(registry),
-            to=Destination.parse(to) if to else None,
+            to=None if to is None else Destination.parse(to),
             timeout=timeout(),
             listener=listener,
         )
     errors = [error for _, error in done.failed]
-    if errors and not done.pushed and len(errors) == 1:
+    if len(images) == 1 and errors:
         raise errors[0]
     if as_json:
         document.success("push", {"pushed": done.pushed}, ok=not errors, changed=bool(done.pushed), errors=errors)
@@ -73,6 +73,8 @@ def push(
             console.result(f"{pushed.reference.rpartition(':')[0]}@{pushed.digest}")
         for error in errors:
             console.failure(error.message, error.hint)
+    if errors and not done.pushed:
+        raise typer.Exit(errors[0].exit_code)
     if errors:
         raise PartlyDone(
             f"{len(errors)} of {len(images)} images were not pushed: {', '.join(image for image, _ in done.failed)}",
@@ -87,12 +89,12 @@ def pull(
 ) -> None:
     """Pull an image from the registry. Prints NAME@DIGEST."""
     from devreg.actions import push as action
-    from devreg.engine.client import connect
+    from devreg.actions.reach import open_engine
     from devreg.output.progress import reporting
 
     target = action.target(name, _default(registry))
     with reporting() as listener:
-        done = action.pull(connect(), target, listener)
+        done = action.pull(open_engine(), target, listener)
     if as_json:
         document.success("pull", done, changed=done.changed)
     else:

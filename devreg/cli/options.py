@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from typing import Annotated
 
 import typer
 
 from devreg.model.errors import UsageError
+from devreg.output import console
 from devreg.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -20,6 +22,9 @@ Registry = Annotated[
 ]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
+# The exit code after a "no": as after Ctrl-C, so that `devreg … && next` does not go on.
+DECLINED = 130
+
 settings = Settings()
 
 
@@ -28,13 +33,23 @@ def timeout() -> float:
     return float(settings.get("timeout").value)
 
 
-def agreed(question: str, yes: bool) -> bool:
-    """Ask on a terminal; elsewhere `--yes` has to have been given. Raises UsageError without either."""
+def own_name() -> str:
+    """What to call this machine's user in a registry; `admin` for a process whose user has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "admin"
+
+
+def agreed(question: str, yes: bool) -> None:
+    """Ask on a terminal; elsewhere `--yes` has to have been given. Raises UsageError without either, Exit for a no."""
     if yes:
-        return True
+        return
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody can answer here.", hint="give --yes to go on without being asked")
-    return typer.confirm(question, err=True)
+    if not typer.confirm(question, err=True):
+        console.note("nothing was changed")
+        raise typer.Exit(DECLINED)
 
 
 def asked(prompt: str, option: str) -> str:
@@ -47,9 +62,10 @@ def asked(prompt: str, option: str) -> str:
 def password(from_stdin: bool, prompt: str, *, twice: bool = False) -> str:
     """A password from standard input's first line, or typed unseen. Raises UsageError when neither is possible."""
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        try:
+            return sys.stdin.buffer.readline().decode().rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise UsageError("the password is not UTF-8", hint="write it to stdin in UTF-8") from error
     if not sys.stdin.isatty():
-        raise UsageError(
-            "no terminal to ask for the password on", hint="give --password-stdin and the password on stdin"
-        )
+        raise UsageError("no terminal to ask for the password on", hint="give --password-stdin and write it to stdin")
     return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))

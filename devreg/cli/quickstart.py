@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli.options import Json, Yes, agreed, settings, timeout
+from devreg.cli.options import Json, Yes, agreed, own_name, settings, timeout
 from devreg.model.server import ImagesFrom, Listen, ServerImages
 from devreg.output import console, document, tables
 from devreg.settings import Value
@@ -50,12 +49,11 @@ def _tour(listen: Value, images_from: ImagesFrom, yes: bool, as_json: bool) -> N
 
     hub = ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value)
     choices = action.Choices(
-        Listen.parse(listen.value), listen.source != "default", hub, images_from, getpass.getuser(), timeout()
+        Listen.parse(listen.value), listen.source != "default", hub, images_from, own_name(), timeout()
     )
     if lines := action.plan(choices):
         _announce("this will:", lines)
-        if not agreed("Go on?", yes):
-            raise typer.Abort
+        agreed("Go on?", yes)
     with reporting() as listener:
         done = action.run(choices, listener)
     changed = any(step.state == "changed" for step in done.steps)
@@ -82,10 +80,9 @@ def _undo(yes: bool, as_json: bool) -> None:
     steps: tuple[StepResult, ...] = ()
     if lines := action.recorded():
         _announce("this removes:", lines)
-        if not agreed("Go on?", yes):
-            raise typer.Abort
+        agreed("Go on?", yes)
         with reporting() as listener:
-            steps = action.undo(listener)
+            steps = action.undo(listener, timeout=timeout())
     if as_json:
         document.success("quickstart", {"steps": steps}, changed=bool(steps))
     elif steps:

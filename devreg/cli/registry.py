@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from enum import Enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli.options import Json, PasswordStdin, Yes, agreed, password, settings
+from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
 from devreg.model.errors import UsageError
 from devreg.model.server import ImagesFrom, Listen, ServerImages
 from devreg.output import console, document, tables
+
+if TYPE_CHECKING:
+    from devreg.model.results import ServerUp
 
 app = typer.Typer(help="Run a registry: anybody may pull, users may push.", no_args_is_help=True, rich_markup_mode=None)
 user_app = typer.Typer(help="Who may push.", no_args_is_help=True, rich_markup_mode=None)
@@ -45,34 +47,38 @@ def up(
 ) -> None:
     """Start the registry, or bring it to the wanted state. A second call changes nothing."""
     from devreg.actions import serve
-    from devreg.engine.client import connect
+    from devreg.actions.reach import open_engine
     from devreg.output.progress import reporting
 
     given = settings.get("listen", listen)
-    with reporting() as listener:
-        done = serve.up(
-            connect(),
-            listen=None if given.source == "default" else Listen.parse(given.value),
-            default_listen=Listen.parse(settings.get("listen").value),
-            hub=ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value),
-            images_from=images_from,
-            user=user or getpass.getuser(),
-            password=password(from_stdin=True, prompt="") if password_stdin else None,
-            listener=listener,
-        )
-    if as_json:
-        document.success(
-            "registry up", {**vars(done.status), "user": done.user, "password": done.password}, changed=done.changed
-        )
-        return
-    console.result(
-        f"the registry answers at {done.status.address}{'' if done.changed else '; nothing had to be changed'}"
+    wish = serve.Wish(
+        listen=None if given.source == "default" else Listen.parse(given.value),
+        default_listen=Listen.parse(settings.get("listen").value),
+        images=ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value),
+        images_from=images_from,
+        user=own_name() if user is None else user,
+        password=password(from_stdin=True, prompt="") if password_stdin else None,
     )
+    with reporting() as listener:
+        done = serve.up(open_engine(), wish, listener)
+    if as_json:
+        data = {**vars(done.status), "user": done.user, "password": done.password}
+        document.success("registry up", data, changed=done.changed)
+    else:
+        _tell(done)
+
+
+def _tell(done: ServerUp) -> None:
+    address = done.status.address
+    console.result(f"the registry answers at {address}{'' if done.changed else '; nothing had to be changed'}")
     if done.password:
         console.result(f"user {done.user}, password {done.password} (shown only now)")
-    if settings.get("registry").value != done.status.address:
-        console.note(f"to make it your default: `devreg config set registry {done.status.address}`")
-    console.note("anybody who reaches it may pull; to push: `devreg login`, then `devreg push IMAGE`")
+    default = settings.get("registry").value == address
+    if not default:
+        console.note(f"to make it your default: `devreg config set registry {address}`")
+    login = f"devreg login {address}{f' -u {done.user}' if done.user else ''}"
+    push = "devreg push IMAGE" if default else f"devreg push IMAGE --to {address}"
+    console.note(f"anybody who reaches it may pull; to push: `{login}`, then `{push}`")
     console.note("to stop it: `devreg registry down` (the data stays)")
 
 
@@ -84,12 +90,12 @@ def down(
 ) -> None:
     """Stop the registry. Its data stays unless --volumes is given."""
     from devreg.actions import serve
-    from devreg.engine.client import connect
+    from devreg.actions.reach import open_engine
     from devreg.output.progress import reporting
 
-    engine = connect()
-    if volumes and not agreed("This removes every image in the registry, and its users. Go on?", yes):
-        raise typer.Abort
+    engine = open_engine()
+    if volumes:
+        agreed("This removes every image in the registry, and its users. Go on?", yes)
     with reporting() as listener:
         changed = serve.down(engine, volumes=volumes, listener=listener)
     if as_json:
@@ -106,9 +112,9 @@ def down(
 def status(as_json: Json = False) -> None:
     """How the registry is."""
     from devreg.actions import serve
-    from devreg.engine.client import connect
+    from devreg.actions.reach import open_engine
 
-    state = serve.status(connect())
+    state = serve.status(open_engine())
     if as_json:
         document.success("registry status", state)
         return
@@ -129,9 +135,9 @@ def logs(
 ) -> None:
     """What the registry, or the nginx in front of it, wrote."""
     from devreg.actions import serve
-    from devreg.engine.client import connect
+    from devreg.actions.reach import open_engine
 
-    for chunk in serve.logs(connect(), role.value, tail=tail, follow=follow):
+    for chunk in serve.logs(open_engine(), role.value, tail=tail, follow=follow):
         sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
 
@@ -140,9 +146,9 @@ def logs(
 def list_users(as_json: Json = False) -> None:
     """The users who may push."""
     from devreg.actions import users
-    from devreg.engine.client import connect
+    from devreg.actions.reach import open_engine
 
-    names = users.names(connect())
+    names = users.names(open_engine())
     if as_json:
         document.success("registry user list", {"users": names})
     else:
@@ -154,12 +160,12 @@ def list_users(as_json: Json = False) -> None:
 def add_user(name: UserName, password_stdin: PasswordStdin = False, as_json: Json = False) -> None:
     """Add a user, or give one a new password. Effective at once."""
     from devreg.actions import users
-    from devreg.engine.client import connect
+    from devreg.actions.reach import open_engine
 
     secret = password(password_stdin, f"New password for {name}", twice=True)
     if not secret:
         raise UsageError("the password is empty", hint="write it to standard input: `… --password-stdin < FILE`")
-    new = users.add(connect(), name, secret)
+    new = users.add(open_engine(), name, secret)
     if as_json:
         document.success("registry user add", {"user": name, "new": new}, changed=True)
     else:
@@ -170,9 +176,9 @@ def add_user(name: UserName, password_stdin: PasswordStdin = False, as_json: Jso
 def remove_user(name: UserName, as_json: Json = False) -> None:
     """Remove a user. Effective at once."""
     from devreg.actions import users
-    from devreg.engine.client import connect
+    from devreg.actions.reach import open_engine
 
-    users.remove(connect(), name)
+    users.remove(open_engine(), name)
     if as_json:
         document.success("registry user remove", {"user": name}, changed=True)
     else:

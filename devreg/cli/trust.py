@@ -43,27 +43,26 @@ def status(registry: Registry = None, as_json: Json = False) -> None:
     setting = settings.get("registry", registry)
     state = action.overview(Address.parse(setting.value), setting.source, timeout=timeout())
     if as_json:
-        document.success("status", state, ok=not (state.engine.error or state.registry.error))
+        document.success("status", state)
     else:
         tables.pairs(_rows(state))
 
 
 def _change(command: str, given: str | None, restart: bool, yes: bool, as_json: bool) -> None:
     from devreg.actions import trust as action
-    from devreg.engine.client import connect
-    from devreg.host.state import state_folder
+    from devreg.actions.reach import open_engine
     from devreg.output.progress import reporting
 
     address = Address.parse(settings.get("registry", given).value)
-    engine = connect()
+    engine = open_engine()
     if restart:
         plan = action.plan(engine, address, trusted=command == "trust")
-        names = [container.name for container in plan.stops]
-        if plan.changed and names and not agreed(f"Restarting Docker stops {', '.join(names)}. Go on?", yes):
-            raise typer.Abort
+        if plan.changed and plan.stops:
+            names = (f"{each.name}{'' if each.comes_back else ' (for good)'}" for each in plan.stops)
+            agreed(f"Restarting Docker stops {', '.join(names)}. Go on?", yes)
     carry_out = action.trust if command == "trust" else action.untrust
     with reporting() as listener:
-        done = carry_out(engine, address, restart=restart, state=state_folder(), listener=listener)
+        done = carry_out(engine, address, restart=restart, listener=listener)
     if as_json:
         document.success(command, done, changed=done.changed)
     else:
@@ -72,7 +71,8 @@ def _change(command: str, given: str | None, restart: bool, yes: bool, as_json: 
 
 def _sentence(command: str, done: Trusted) -> str:
     if not done.changed:
-        return f"{done.address} is {'trusted' if command == 'trust' else 'not trusted'} already; nothing was changed"
+        state = "trusted already" if command == "trust" else "not in the list"
+        return f"{done.address} is {state}; nothing was changed"
     how = {"reload": "reloaded", "restart": "restarted", "none": "left alone"}[done.applied]
     verb = "trusts" if command == "trust" else "no longer trusts"
     kept = f"; the file before: {done.backup}" if done.backup else ""

@@ -20,6 +20,11 @@ class Engine:
         self.client = client
         self.host = _endpoint(client)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the engine runs on this machine, as far as its endpoint tells."""
+        return self.host.startswith(("unix://", "npipe://", "http+docker://", "http+unix://"))
+
     def ping(self) -> bool:
         """Whether the engine answers now."""
         try:

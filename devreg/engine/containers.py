@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import secrets
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import docker
@@ -18,6 +20,28 @@ from devreg.model.server import LABEL_DEFINITION, LABEL_ROLE, Container, Listen
 
 # Any: the SDK's type stubs keep the name of this dict's type to themselves.
 _RESTART: Any = {"Name": "unless-stopped"}
+_STOP_SECONDS = 10
+# What a container that is being replaced is called; one that is left of an interrupted run is worth nothing.
+_ASIDE = "-replaced"
+
+_SOMEBODY_WAS_FASTER = 9
+# A folder is the lock that every shell has. What it guards takes milliseconds: one that is seconds old was left behind.
+_SWAP = f"""
+code=0
+tries=0
+until mkdir "$1.lock" 2>/dev/null; do
+  tries=$((tries + 1))
+  [ $tries -le 50 ] || rmdir "$1.lock" 2>/dev/null
+  sleep 0.1
+done
+if cat "$1" 2>/dev/null | cmp -s - "$2.old"; then mv "$2.new" "$1" || code=1; else code={_SOMEBODY_WAS_FASTER}; fi
+rm -f "$2.old" "$2.new"
+rmdir "$1.lock"
+exit $code
+"""
+
+# What fails here is the registry server.
+_translated = partial(translated, refused=ServerError)
 
 
 @dataclass(frozen=True)
@@ -35,18 +59,26 @@ class Found:
 
 def find(engine: Engine) -> dict[str, Found]:
     """Our containers by role, running or not."""
-    with translated("look for the registry's containers"):
+    return {found.role: found for found in _ours(engine) if not found.name.endswith(_ASIDE)}
+
+
+def remove_leftovers(engine: Engine) -> bool:
+    """Remove what an interrupted run had set aside. True when there was anything."""
+    leftovers = [found for found in _ours(engine) if found.name.endswith(_ASIDE)]
+    for found in leftovers:
+        remove(engine, found.id)
+    return bool(leftovers)
+
+
+def _ours(engine: Engine) -> list[Found]:
+    with _translated("look for the registry's containers"):
         containers = engine.client.containers.list(all=True, filters={"label": LABEL_ROLE}, ignore_removed=True)
-        return {found.role: found for found in map(_found, containers)}
+        return [_found(container) for container in containers]
 
 
 def create(engine: Engine, container: Container, network: str) -> str:
-    """Create a container with its files in it, not started; gives its id. A container is recreated, never changed.
-
-    Raises RefusedOverwrite when the name is taken by a container that is not ours.
-    """
-    _refuse_foreign(engine, container.name)
-    with translated(f"create the container {container.name}"):
+    """Create a container with its files in it, not started; gives its id. A container is recreated, never changed."""
+    with _translated(f"create the container {container.name}"):
         created = engine.client.containers.create(
             container.image,
             name=container.name,
@@ -61,7 +93,11 @@ def create(engine: Engine, container: Container, network: str) -> str:
             security_opt=["no-new-privileges"],
             log_config=docker.types.LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
         )
-        created.put_archive("/", _archive(container.files, mode=0o644))
+        try:
+            created.put_archive("/", _archive(container.files, mode=0o644))
+        except BaseException:
+            created.remove(force=True)
+            raise
         return str(created.id)
 
 
@@ -69,31 +105,45 @@ def start(engine: Engine, id: str) -> None:
     """Start a container. Raises ServerError with the engine's reason."""
     container = _get(engine, id)
     try:
-        with translated(f"start the container {container.name}"):
+        with _translated(f"start the container {container.name}"):
             container.start()
     except NotFound as error:
         raise ServerError(error.message, hint=error.hint) from error
 
 
-def stop(engine: Engine, id: str) -> None:
-    """Stop a container; its restart policy leaves it stopped."""
-    container = _get(engine, id)
-    with translated(f"stop the container {container.name}"):
-        container.stop(timeout=10)
+def set_aside(engine: Engine, found: Found) -> None:
+    """Stop a container and free its name, to be brought back by `bring_back` or removed."""
+    container = _get(engine, found.id)
+    with _translated(f"stop the container {found.name}"):
+        container.stop(timeout=_STOP_SECONDS)
+        container.rename(f"{found.name}{_ASIDE}")
+
+
+def bring_back(engine: Engine, found: Found) -> None:
+    """Give a container its name back, and start it if it ran."""
+    container = _get(engine, found.id)
+    with _translated(f"bring the container {found.name} back"):
+        if container.name != found.name:
+            container.rename(found.name)
+        if found.running:
+            container.start()
 
 
 def remove(engine: Engine, id: str) -> None:
-    """Stop and remove a container. Its volumes stay."""
-    container = _get(engine, id)
-    with translated(f"remove the container {container.name}"):
-        container.stop(timeout=10)
-        container.remove(force=True)
+    """Stop and remove a container. Its volumes stay. One that is gone is fine."""
+    try:
+        with _translated("remove a container"):
+            container = engine.client.containers.get(id)
+            container.stop(timeout=_STOP_SECONDS)
+            container.remove(force=True)
+    except NotFound:
+        return
 
 
 def read(engine: Engine, id: str, path: str) -> str | None:
     """The text of a file in a container, None when there is none."""
     try:
-        with translated(f"read {path}"):
+        with _translated(f"read {path}"):
             chunks, _ = _get(engine, id).get_archive(path)
             with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
                 member = archive.extractfile(archive.getmembers()[0])
@@ -102,24 +152,27 @@ def read(engine: Engine, id: str, path: str) -> str | None:
         return None
 
 
-def write(engine: Engine, id: str, path: str, text: str, *, gid: int) -> None:
-    """Replace a file in a running container in one step: readers see the old text or the new, never half of it.
+def replace(engine: Engine, id: str, path: str, before: str, after: str, *, gid: int) -> bool:
+    """Replace a file in a running container if it still has the text `before`; False when somebody was faster.
 
-    The file is the group's to read and nobody else's.
+    In one step: readers see the old text or the new, never half of it. The file is the group's to read and nobody
+    else's.
     """
     container = _get(engine, id)
-    new = f"{path}.new"
-    with translated(f"write {path} in {container.name}"):
-        container.put_archive("/", _archive({new: text}, mode=0o640, gid=gid))
-        code, _ = container.exec_run(["mv", new, path])
-    if code != 0:
+    token = secrets.token_hex(8)
+    with _translated(f"write {path} in {container.name}"):
+        archive = _archive({f"{path}.{token}.old": before, f"{path}.{token}.new": after}, mode=0o640, gid=gid)
+        container.put_archive("/", archive)
+        code, _ = container.exec_run(["sh", "-c", _SWAP, "sh", path, f"{path}.{token}"])
+    if code not in (0, _SOMEBODY_WAS_FASTER):
         raise ServerError(f"could not replace {path} in {container.name}", hint="`devreg registry logs nginx`")
+    return bool(code == 0)
 
 
 def logs(engine: Engine, id: str, *, tail: int | None, follow: bool) -> Iterator[bytes]:
     """The lines that a container wrote, oldest first."""
     container = _get(engine, id)
-    with translated(f"read the logs of {container.name}"):
+    with _translated(f"read the logs of {container.name}"):
         if not follow:
             yield container.logs(tail="all" if tail is None else tail)
             return
@@ -127,29 +180,32 @@ def logs(engine: Engine, id: str, *, tail: int | None, follow: bool) -> Iterator
 
 
 def publisher(engine: Engine, listen: Listen) -> str | None:
-    """The name of a running container that is published on this port, None when no container is."""
-    with translated("look for containers on the port"):
+    """The name of a running container, not of ours, that is published where we want to be; None when none is."""
+    with _translated("look for containers on the port"):
         for container in engine.client.containers.list(ignore_removed=True):
-            if any(bound.port == listen.port for bound in _bindings(container.attrs)):
+            ours = LABEL_ROLE in container.labels
+            if not ours and any(bound.collides(listen) for bound in _bindings(container.attrs)):
                 return str(container.name)
     return None
 
 
-def _get(engine: Engine, id: str) -> DockerContainer:
-    with translated("find the container"):
-        return engine.client.containers.get(id)
-
-
-def _refuse_foreign(engine: Engine, name: str) -> None:
+def refuse_foreign(engine: Engine, name: str) -> None:
+    """Raise RefusedOverwrite when a container that is not ours has the name."""
     try:
-        with translated(f"look for a container {name}"):
+        with _translated(f"look for a container {name}"):
             other = engine.client.containers.get(name)
     except NotFound:
         return
-    raise RefusedOverwrite(
-        f"a container named {name} is there already and is not devreg's (id {other.short_id})",
-        hint=f"rename it (`docker rename {name} …`) or remove it; devreg does not touch it",
-    )
+    if LABEL_ROLE not in other.labels:
+        raise RefusedOverwrite(
+            f"a container named {name} is there already and is not devreg's (id {other.short_id})",
+            hint=f"rename it (`docker rename {name} NEW`) or remove it; devreg does not touch it",
+        )
+
+
+def _get(engine: Engine, id: str) -> DockerContainer:
+    with _translated("find the container"):
+        return engine.client.containers.get(id)
 
 
 def _found(container: DockerContainer) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import docker
 import requests
 import urllib3
 
-from devreg.model.errors import DevregError, EngineUnreachable, NotFound, ServerError
+from devreg.model.errors import DevregError, EngineRefused, EngineUnreachable, NotFound
 
 # The SDK lets through what lies below it: where it reads a stream by itself, the errors of http.client and urllib3.
 FOREIGN = (
@@ -25,10 +26,10 @@ FOREIGN = (
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, refused: type[DevregError] = EngineRefused) -> Iterator[None]:
     """Run a call of the SDK; `doing` completes "could not …" when it fails.
 
-    Raises NotFound for the engine's 404, EngineUnreachable when nothing answers, ServerError for any other refusal.
+    Raises NotFound for the engine's 404, EngineUnreachable when nothing answers, `refused` for any other refusal.
     """
     try:
         yield
@@ -37,7 +38,7 @@ def translated(doing: str) -> Iterator[None]:
             f"could not {doing}: {reason(error)}", hint="`docker images` and `docker ps -a` list what is there"
         ) from error
     except docker.errors.APIError as error:
-        raise ServerError(f"could not {doing}: {reason(error)}", hint="the engine's log has the details") from error
+        raise refused(f"could not {doing}: {reason(error)}", hint="the engine's log has the details") from error
     except FOREIGN as error:
         raise unreachable(error) from error
 
@@ -57,15 +58,25 @@ def unreachable(error: BaseException) -> DevregError:
                 hint="use sudo, or join its group: `sudo usermod -aG docker $USER`, then log in again",
             )
         if isinstance(cause, FileNotFoundError | ConnectionRefusedError):
-            return EngineUnreachable(
-                "no engine answers: is Docker running?",
-                hint="start it (`sudo systemctl start docker`), or let `devreg quickstart` set one up",
-            )
+            return _nobody_answers()
         if isinstance(cause, socket.gaierror | TimeoutError):
             return EngineUnreachable(
                 f"the engine cannot be reached: {cause}", hint="check DOCKER_HOST and `docker context ls`"
             )
     return EngineUnreachable(f"the engine cannot be used: {error}", hint="check DOCKER_HOST and `docker context ls`")
+
+
+def _nobody_answers() -> EngineUnreachable:
+    chosen = next((name for name in ("DOCKER_HOST", "DOCKER_CONTEXT") if os.environ.get(name)), None)
+    if chosen:
+        return EngineUnreachable(
+            f"no engine answers at {os.environ[chosen]}",
+            hint=f"start that engine, or unset {chosen} to use this machine's",
+        )
+    return EngineUnreachable(
+        "no engine answers: is Docker running?",
+        hint="start it (`sudo systemctl start docker`), or let `devreg quickstart` set one up",
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

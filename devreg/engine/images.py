@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import IO
 
 import docker
@@ -10,7 +11,7 @@ from devreg.engine.client import Engine
 from devreg.engine.errors import reason, translated
 from devreg.engine.stream import StreamError, Transfer, follow
 from devreg.model.credentials import Credentials
-from devreg.model.errors import DevregError, NotAuthorized, NotFound, RegistryUnreachable, ServerError, UploadFailed
+from devreg.model.errors import DevregError, EngineRefused, NotAuthorized, NotFound, RegistryUnreachable, UploadFailed
 from devreg.model.events import Listener
 from devreg.model.reference import Reference
 
@@ -28,6 +29,17 @@ def exists(engine: Engine, image: str) -> bool:
     return True
 
 
+def is_id(engine: Engine, image: str) -> bool:
+    """Whether `image` is (the beginning of) an image's id rather than a name."""
+    if not re.fullmatch(r"[0-9a-f]{4,64}", image):
+        return False
+    with translated(f"look for the image {image}"):
+        try:
+            return str(engine.client.images.get(image).id).startswith(f"sha256:{image}")
+        except docker.errors.NotFound:
+            return False
+
+
 def tag(engine: Engine, image: str, name: Reference) -> None:
     """Give a local image another name. Raises NotFound when there is no such image."""
     if not exists(engine, image):
@@ -38,16 +50,14 @@ def tag(engine: Engine, image: str, name: Reference) -> None:
 
 def push(engine: Engine, name: Reference, credentials: Credentials | None, listener: Listener) -> Transfer:
     """Push `name` from the engine to its registry. Raises UploadFailed with the registry's reason."""
-    with translated(f"push {name}"):
+    with translated(f"push {name}", UploadFailed):
         lines = engine.client.api.push(
             name.name, name.tag or "latest", stream=True, decode=True, auth_config=_auth(credentials)
         )
         try:
             return follow(lines, listener)
         except StreamError as error:
-            raise UploadFailed(
-                f"{name} was not pushed: {error}", hint="see what the registry says: `devreg status`"
-            ) from error
+            raise UploadFailed(f"{name} was not pushed: {error}", hint="see `devreg status`") from error
 
 
 def pull(engine: Engine, name: Reference, credentials: Credentials | None, listener: Listener) -> Transfer:
@@ -72,7 +82,7 @@ def import_rootfs(engine: Engine, rootfs: IO[bytes], name: str) -> None:
     with translated(f"import the image {name}"):
         answer = engine.client.api.import_image_from_stream(chunks, repository=repository, tag=version or "latest")
     if "errorDetail" in str(answer) or not exists(engine, name):
-        raise ServerError(f"could not import the image {name}: {answer}", hint="the engine's log has the details")
+        raise EngineRefused(f"could not import the image {name}: {answer}", hint="the engine's log has the details")
 
 
 def remove(engine: Engine, image: str) -> bool:

@@ -1,61 +1,70 @@
-"""The server's private network and its volumes in the engine."""
+"""The server's private network and its volumes in the engine. Only what carries our label is ever removed."""
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from devreg.engine.client import Engine
 from devreg.engine.errors import translated
-from devreg.model.errors import NotFound, RefusedOverwrite
+from devreg.model.errors import NotFound, RefusedOverwrite, ServerError
 from devreg.model.server import LABEL_ROLE
 
+# What fails here is the registry server.
+_translated = partial(translated, refused=ServerError)
 
-def ensure_network(engine: Engine, name: str) -> bool:
-    """Make the private network unless it is there; True when it was made. Raises RefusedOverwrite for a foreign one."""
-    with translated(f"make the network {name}"):
-        for network in engine.client.networks.list(names=[name]):
-            if network.name != name:
-                continue
-            if LABEL_ROLE not in (network.attrs.get("Labels") or {}):
-                raise RefusedOverwrite(
-                    f"a network named {name} is there already and is not devreg's", hint=f"`docker network rm {name}`"
-                )
-            return False
-        engine.client.networks.create(name, driver="bridge", labels={LABEL_ROLE: "network"})
-        return True
+
+def ensure_network(engine: Engine, name: str) -> str:
+    """The id of the private network, made unless it is there. Raises RefusedOverwrite for a foreign one."""
+    with _translated(f"make the network {name}"):
+        networks = [network for network in engine.client.networks.list(names=[name]) if network.name == name]
+        for network in networks:
+            if LABEL_ROLE in _labels(network):
+                return str(network.id)
+        if networks:
+            raise RefusedOverwrite(
+                f"a network named {name} is there already and is not devreg's", hint=f"`docker network rm {name}`"
+            )
+        return str(engine.client.networks.create(name, driver="bridge", labels={LABEL_ROLE: "network"}).id)
 
 
 def remove_network(engine: Engine, name: str) -> bool:
     """Remove our network; False when there is none of ours."""
-    with translated(f"remove the network {name}"):
-        for network in engine.client.networks.list(names=[name], filters={"label": LABEL_ROLE}):
-            if network.name == name:
-                network.remove()
-                return True
-    return False
+    with _translated(f"remove the network {name}"):
+        ours = [network for network in engine.client.networks.list(names=[name]) if LABEL_ROLE in _labels(network)]
+        for network in ours:
+            network.remove()
+    return bool(ours)
 
 
-def ensure_volume(engine: Engine, name: str) -> bool:
-    """Make a named volume unless it is there; True when it was made."""
-    with translated(f"make the volume {name}"):
-        if has_volume(engine, name):
-            return False
-        engine.client.volumes.create(name, labels={LABEL_ROLE: "volume"})
-        return True
+def ensure_volume(engine: Engine, name: str) -> None:
+    """Make a named volume unless it is there. One that somebody else has made is used as it is."""
+    if volume_made(engine, name) is None:
+        with _translated(f"make the volume {name}"):
+            engine.client.volumes.create(name, labels={LABEL_ROLE: "volume"})
 
 
 def remove_volume(engine: Engine, name: str) -> bool:
-    """Remove a named volume and what is in it; False when there is none."""
-    with translated(f"remove the volume {name}"):
-        if not has_volume(engine, name):
-            return False
-        engine.client.volumes.get(name).remove()
-        return True
-
-
-def has_volume(engine: Engine, name: str) -> bool:
-    """Whether there is a volume of that name."""
+    """Remove a volume of ours and what is in it; False when there is none, or it is not ours."""
     try:
-        with translated(f"look for the volume {name}"):
-            engine.client.volumes.get(name)
+        with _translated(f"remove the volume {name}"):
+            volume = engine.client.volumes.get(name)
+            if LABEL_ROLE not in _labels(volume):
+                return False
+            volume.remove()
     except NotFound:
         return False
     return True
+
+
+def volume_made(engine: Engine, name: str) -> str | None:
+    """When a volume was made, in the engine's words; None when there is none."""
+    try:
+        with _translated(f"look for the volume {name}"):
+            return str(engine.client.volumes.get(name).attrs.get("CreatedAt"))
+    except NotFound:
+        return None
+
+
+def _labels(made: Any) -> dict[str, str]:
+    return made.attrs.get("Labels") or {}

@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devreg.host.files import write_atomic
+from devreg.host.files import locked, make_private_folder, write_atomic
 from devreg.host.run import CommandFailed, run
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
@@ -34,13 +36,26 @@ def lookup(address: Address) -> Credentials | None:
     return found or _entry(config, key)
 
 
-def store(address: Address, credentials: Credentials) -> str:
-    """Keep credentials for Docker and devreg, and say where. Raises ConfigUnusable when they cannot be written."""
-    key, config = _key(address), _read()
-    helper = _helper(config, key)
+@dataclass(frozen=True)
+class Kept:
+    """Where credentials are kept now. `instead_of` names a credential helper that is configured but does not work."""
+
+    where: str
+    instead_of: str | None = None
+
+
+def store(address: Address, credentials: Credentials) -> Kept:
+    """Keep credentials for Docker and devreg. Raises ConfigUnusable when they cannot be written."""
+    with _alone():
+        return _store(_key(address), credentials)
+
+
+def _store(key: str, credentials: Credentials) -> Kept:
+    config = _read()
+    suffix, helper = _configured_helper(config, key), _helper(config, key)
     if helper and _tell(helper, "store", _helper_entry(key, credentials)):
         _drop(config, key)
-        return f"the credential helper {helper}"
+        return Kept(f"the credential helper {helper}")
     auths = config.setdefault("auths", {})
     plain = f"{credentials.username}:{credentials.secret}".encode()
     auths[key] = (
@@ -49,15 +64,16 @@ def store(address: Address, credentials: Credentials) -> str:
         else {"auth": base64.b64encode(plain).decode()}
     )
     _write(config)
-    return str(config_file())
+    return Kept(str(config_file()), instead_of=suffix)
 
 
 def erase(address: Address) -> bool:
     """Forget the credentials of a registry. False when there were none."""
-    key, config = _key(address), _read()
-    helper = _helper(config, key)
-    erased = helper is not None and _ask(helper, key) is not None and _tell(helper, "erase", key)
-    return _drop(config, key) or erased
+    with _alone():
+        key, config = _key(address), _read()
+        helper = _helper(config, key)
+        erased = helper is not None and _ask(helper, key) is not None and _tell(helper, "erase", key)
+        return _drop(config, key) or erased
 
 
 def config_file() -> Path:
@@ -90,15 +106,23 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
         raise ConfigUnusable(
             f"{source} is not valid JSON: {error}", hint="mend it or move it away, then log in again"
         ) from error
-    if not isinstance(config, dict) or not isinstance(config.get("auths", {}), dict):
+    tables = ("auths", "credHelpers")
+    if not isinstance(config, dict) or not all(isinstance(config.get(table, {}), dict) for table in tables):
         raise ConfigUnusable(f"{source} is not what Docker writes", hint="mend it or move it away, then log in again")
     return config
 
 
 def _write(config: dict[str, Any]) -> None:
-    file = config_file()
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_atomic(file, json.dumps(config, indent="\t").encode(), mode=0o600)
+    write_atomic(config_file(), json.dumps(config, indent="\t").encode(), mode=0o600)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two logins at once must not lose one. The folder is the user's only, should it be made here."""
+    folder = config_file().parent
+    make_private_folder(folder)
+    with locked(folder / ".devreg.lock"):
+        yield
 
 
 def _drop(config: dict[str, Any], key: str) -> bool:
@@ -128,14 +152,19 @@ def _decoded(entry: dict[str, Any]) -> Credentials | None:
         return Credentials("<token>", str(token))
     try:
         name, colon, secret = base64.b64decode(str(entry.get("auth") or "")).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not ASCII, not UTF-8
         return None
     return Credentials(name, secret.rstrip("\0")) if colon and name else None
 
 
+def _configured_helper(config: dict[str, Any], key: str) -> str | None:
+    """The name of the helper that is to keep this registry's credentials, None when none is configured."""
+    return config.get("credHelpers", {}).get(key) or config.get("credsStore") or None
+
+
 def _helper(config: dict[str, Any], key: str) -> str | None:
-    """The program that keeps this registry's credentials, None when none is configured or it is not installed."""
-    suffix = (config.get("credHelpers") or {}).get(key) or config.get("credsStore")
+    """Its program; None when none is configured or it is not installed."""
+    suffix = _configured_helper(config, key)
     return shutil.which(f"docker-credential-{suffix}") if suffix else None
 
 

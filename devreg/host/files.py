@@ -43,6 +43,14 @@ def read(path: Path) -> bytes | None:
         raise _unusable("read", path, error) from error
 
 
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner may enter; one that is there stays as it is. Raises ConfigUnusable."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable("make", folder, error) from error
+
+
 def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Make `data` the content of `path`.
 

@@ -55,10 +55,7 @@ def fetched(names: Sequence[str]) -> Iterator[tuple[Package, ...]]:
 def contents(package: Package) -> Iterator[Path]:
     """A tar of the files in a package, gone afterwards."""
     with tempfile.NamedTemporaryFile(suffix=".tar") as tar:
-        run(
-            ["sh", "-c", 'exec dpkg-deb --fsys-tarfile "$1" > "$2"', "sh", str(package.file), tar.name],
-            timeout=_DEB_SECONDS,
-        )
+        _dpkg("sh", "-c", 'exec dpkg-deb --fsys-tarfile "$1" > "$2"', "sh", str(package.file), tar.name)
         yield Path(tar.name)
 
 
@@ -78,8 +75,18 @@ def _private_apt(root: Path) -> list[str]:
     return ["--quiet", *(f"--option={key}={value}" for key, value in settings.items())]
 
 
+def _dpkg(*argv: str) -> str:
+    """What a program of dpkg's answers. Raises ServerError."""
+    try:
+        return run(argv, timeout=_DEB_SECONDS).stdout
+    except CommandFailed as error:
+        raise ServerError(
+            f"Debian's packages cannot be read: {error}", hint="is there room for temporary files?"
+        ) from error
+
+
 def _package(file: Path) -> Package:
-    fields = run(["dpkg-deb", "--field", str(file), "Package", "Section"], timeout=_DEB_SECONDS).stdout
+    fields = _dpkg("dpkg-deb", "--field", str(file), "Package", "Section")
     values = dict(line.split(": ", 1) for line in fields.splitlines() if ": " in line)
     return Package(values["Package"], values["Section"], file)
 
@@ -129,5 +136,5 @@ def purge(names: Sequence[str]) -> None:
 
 
 def _installed() -> set[str]:
-    lines = run(["dpkg-query", "--show", "--showformat=${db:Status-Abbrev} ${Package}\n"], timeout=_DEB_SECONDS).stdout
+    lines = _dpkg("dpkg-query", "--show", "--showformat=${db:Status-Abbrev} ${Package}\n")
     return {line.split()[1] for line in lines.splitlines() if line.startswith("ii")}

@@ -32,13 +32,15 @@ class EngineInfo:
 
         Names compare byte for byte with the port (measured: `h` does not match `h:5000`); networks match IP literals.
         """
-        if str(address) in self.insecure:
-            return True
+        return str(address) in self.insecure or self.trusted_network(address) is not None
+
+    def trusted_network(self, address: Address) -> str | None:
+        """The trusted network that the address is in, None when there is none. Names are for the engine to resolve."""
         try:
-            ip = ipaddress.ip_address(address.host)
+            ip = ipaddress.ip_address("127.0.0.1" if address.host == "localhost" else address.host)
         except ValueError:
-            return False
-        return any(ip in ipaddress.ip_network(cidr, strict=False) for cidr in self.insecure_cidrs)
+            return None
+        return next((cidr for cidr in self.insecure_cidrs if ip in ipaddress.ip_network(cidr, strict=False)), None)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What actions return: frozen, plain, ready for a table or for JSON.
 
-Sizes in bytes; times as RFC 3339 UTC text; digests with their algorithm. `devreg/output/json.py` turns field names
+Sizes in bytes; times as RFC 3339 UTC text; digests with their algorithm. `devreg/output/document.py` turns field names
 into keys as they are, so a name here is part of the JSON contract.
 """
 

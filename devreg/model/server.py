@@ -35,7 +35,15 @@ class Listen:
     @property
     def address(self) -> str:
         """What to call the server from this machine: every-address listeners answer on loopback too."""
-        return f"127.0.0.1:{self.port}" if ipaddress.ip_address(self.ip).is_unspecified else str(self)
+        ip = ipaddress.ip_address(self.ip)
+        if ip.is_unspecified:
+            return f"127.0.0.1:{self.port}" if ip.version == 4 else f"[::1]:{self.port}"
+        return str(self)
+
+    def collides(self, other: Listen) -> bool:
+        """Whether two programs cannot listen on both."""
+        ours, theirs = ipaddress.ip_address(self.ip), ipaddress.ip_address(other.ip)
+        return self.port == other.port and (ours == theirs or ours.is_unspecified or theirs.is_unspecified)
 
     @classmethod
     def parse(cls, text: str) -> Listen:

@@ -37,8 +37,9 @@ def result(line: str) -> None:
 
 
 def note(line: str) -> None:
-    """One line for the person, not part of the result."""
-    print(line, file=sys.stderr)
+    """One line for the person, not part of the result. Never on stdout, even where stderr is closed."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr)
 
 
 def failure(message: str, hint: str) -> None:

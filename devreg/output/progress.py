@@ -94,7 +94,8 @@ class _Lines:
         layers = self._layers.values()
         done = sum(layer.done for layer in layers)
         moved, total = sum(layer.current for layer in layers), sum(layer.total for layer in layers)
-        return f"  {done} of {len(self._layers)} layers done; {size(moved)} of {size(total)} in transfer"
+        latest = next(reversed(self._layers.values())).status.lower()
+        return f"  {done} of {len(self._layers)} layers done, {size(moved)} of {size(total)} moved; {latest}"
 
 
 def _words(event: Step | Warn) -> str:

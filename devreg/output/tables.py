@@ -69,10 +69,7 @@ def _print(
         box=box.SIMPLE_HEAD if titles else None, show_header=titles is not None, pad_edge=False, padding=(0, 1)
     )
     for index, title in enumerate(titles or [""] * len(people[0])):
-        # What identifies a row is folded rather than cut; the rest may end in an ellipsis.
-        table.add_column(
-            title, justify="right" if index in right else "left", overflow="fold" if index == 0 else "ellipsis"
-        )
+        table.add_column(title, justify="right" if index in right else "left", overflow="fold")
     for row in people:
         table.add_row(*row)
     console.stdout().print(table)

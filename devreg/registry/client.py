@@ -121,6 +121,10 @@ class Registry:
         _verified(response.content, descriptor.digest)
         return json_object(response.content, "the config")
 
+    def delete_manifest(self, repository: str, digest: str) -> None:
+        """Delete a manifest with every tag on it. Raises NotFound also where the registry has deleting turned off."""
+        self._session.send("DELETE", _path(repository, "manifests", digest), doing=f"delete {repository}@{digest}")
+
     def prove_write(self, repository: str) -> bool:
         """Open an upload in `repository` and cancel it: the one proof that the credentials may push.
 

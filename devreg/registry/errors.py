@@ -58,7 +58,9 @@ def translate(error: Exception, connection: Connection, url: httpx.URL) -> Regis
 
 
 def _fault(error: Exception, connection: Connection, url: httpx.URL) -> tuple[str, str]:
-    trust = f"devreg trust {connection.address}"
+    # An explicit scheme beats the engine's trust, and loopback needs none.
+    free = connection.address.scheme is None and not connection.address.is_loopback
+    trust = f"devreg trust {connection.address}" if free else "write the address without https://"
     strict = connection.tls is Tls.VERIFIED and url.host == connection.address.host
     if certificate := _cause(error, ssl.SSLCertVerificationError):
         return _certificate(certificate, url.host, trust)

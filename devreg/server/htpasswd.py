@@ -20,10 +20,8 @@ def users(text: str) -> tuple[str, ...]:
     return tuple(sorted(line.partition(":")[0] for line in text.splitlines() if ":" in line))
 
 
-def with_user(text: str, name: str, password: str) -> str:
-    """The file with `name` added, or with a new password. Raises UsageError for a name or password nobody could use."""
-    import bcrypt
-
+def check(name: str, password: str) -> None:
+    """Raise UsageError for a name or a password that nobody could log in with."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be a user's name",
@@ -35,6 +33,13 @@ def with_user(text: str, name: str, password: str) -> str:
         raise UsageError(
             "the password is longer than 72 bytes; bcrypt would ignore the rest", hint="choose a shorter one"
         )
+
+
+def with_user(text: str, name: str, password: str) -> str:
+    """The file with `name` added, or with a new password. Raises UsageError as `check` does."""
+    import bcrypt
+
+    check(name, password)
     digest = bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST)).decode()
     # htpasswd writes the same algorithm as $2y$; every crypt() knows that name, not all know $2b$.
     line = f"{name}:{digest.replace('$2b$', '$2y$', 1)}"

@@ -27,7 +27,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     "reference in upper case": (("tags", "Team/app"), "lower case"),
     "reference with a scheme": (("pull", "https://reg/app"), "no scheme"),
     "place to listen": (("registry", "up", "--listen", "here"), "port"),
-    "destination": (("push", "app", "--to", "reg/Team"), "lower case"),
+    "destination": (("push", "app", "--to", "reg.example/Team"), "lower case"),
     "unknown setting": (("config", "set", "colour", "red"), "colour"),
     "setting that means nothing": (("config", "set", "timeout", "soon"), "soon"),
 }

@@ -1,5 +1,6 @@
 """Real parts for the live tests: two engines, a registry server, users. Whatever is started here is stopped again."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import docker
@@ -63,8 +64,10 @@ class Server:
         return Wire(self.address, basic(self.user, self.password))
 
     def log_in(self, devreg: Devreg) -> None:
-        """Log a user of devreg in."""
-        devreg.ok("login", self.address, "-u", self.user, "--password-stdin", input=self.password)
+        """Leave a login where `docker login` would; that `devreg login` does so too is for its own tests."""
+        _, _, auth = basic(self.user, self.password)["Authorization"].partition(" ")
+        devreg.config_file.parent.mkdir(mode=0o700)
+        devreg.config_file.write_text(json.dumps({"auths": {self.address: {"auth": auth}}}))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -131,13 +134,13 @@ def spare_engine(server: Server, short_folder: Path) -> Iterator[Engine]:
 @pytest.fixture
 def devreg(server: Server, tmp_path: Path) -> Devreg:
     """A new user of `engine`, who is logged in nowhere and whose default registry is the server."""
-    return at(user_of(server.engine, tmp_path / "user"), server.address)
+    return replace(user_of(server.engine, tmp_path / "user"), registry=server.address)
 
 
 @pytest.fixture
 def newer_devreg(server: Server, newer_engine: Engine, tmp_path: Path) -> Devreg:
     """The same with `newer_engine`."""
-    return at(user_of(newer_engine, tmp_path / "newer-user"), server.address)
+    return replace(user_of(newer_engine, tmp_path / "newer-user"), registry=server.address)
 
 
 @pytest.fixture
@@ -173,12 +176,6 @@ def spare(server: Server, folder: Path) -> Iterator[Engine]:
     with dockerd(folder, name="s", subnet=free_subnet()) as running:
         copy_server_images(server.engine, running)
         yield running
-
-
-def at(devreg: Devreg, address: str) -> Devreg:
-    """Make `address` the user's default registry."""
-    devreg.ok("config", "set", "registry", address)
-    return devreg
 
 
 def start_server(admin: Devreg, address: str) -> None:

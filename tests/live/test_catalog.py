@@ -16,7 +16,7 @@ from tests.live.lab.images import multi_layer_image
 from tests.live.lab.run import need
 from tests.live.lab.wire import CONFIG, INDEX, LAYER, MANIFEST, Wire
 
-MANY_TAGS, MANY_REPOSITORIES = 250, 130
+MANY_TAGS, MANY_REPOSITORIES = 250, 105
 
 
 def test_tags_are_what_the_registry_holds(devreg: Devreg, server: Server) -> None:

@@ -20,25 +20,30 @@ from tests.live.lab.wire import basic
 NAMES = ("devreg-registry", "devreg-nginx")
 
 
+@pytest.fixture(scope="module")
+def address() -> str:
+    """Where the server is, unless a test moves it."""
+    return f"127.0.0.1:{free_port()}"
+
+
 @pytest.fixture
-def up(spare_engine: Engine, root: Devreg) -> Iterator[Server]:
-    """A running server with one image in it, on an engine that may be harmed; no trace of it stays."""
-    address = f"127.0.0.1:{free_port()}"
+def up(spare_engine: Engine, root: Devreg, address: str) -> Server:
+    """A running server with one image in it, on an engine that may be harmed."""
+    if not spare_engine.answers():
+        spare_engine.start()
     start_server(root, address)
     server = Server(spare_engine, address)
     manifest = server.pusher.image("kept", "2024-01-02T03:04:05Z", [b"layer"])
     server.pusher.put_manifest("kept", "1", manifest)
-    yield server
-    if not spare_engine.answers():
-        spare_engine.start()
-    root.ok("registry", "down", "--volumes", "--yes")
+    return server
 
 
 @pytest.fixture
-def nothing_left(spare_engine: Engine) -> Iterator[None]:
-    """After the test the engine has no container, network or volume of the server."""
-    yield
+def nothing(spare_engine: Engine, root: Devreg) -> Engine:
+    """The engine without any trace of a server."""
+    root.ok("registry", "down", "--volumes", "--yes")
     assert left(spare_engine) == []
+    return spare_engine
 
 
 def left(engine: Engine) -> list[str]:
@@ -128,31 +133,28 @@ def test_down_keeps_images_and_users(up: Server, root: Devreg) -> None:
     assert up.pusher("POST", "/v2/x/blobs/uploads/").status == 202
 
 
-def test_down_with_the_volumes_has_to_be_agreed_to(up: Server, root: Devreg, nothing_left: None) -> None:
-    del nothing_left
+def test_down_with_the_volumes_has_to_be_agreed_to(up: Server, root: Devreg) -> None:
     root.fails(2, "registry", "down", "--volumes")
     assert tag_is_there(up)
     root.ok("registry", "down", "--volumes", "--yes")
     assert left(up.engine) == []
 
 
-def test_the_first_password_is_generated_and_shown_once(root: Devreg, spare_engine: Engine, nothing_left: None) -> None:
-    del nothing_left
+def test_the_first_password_is_generated_and_shown_once(root: Devreg, nothing: Engine) -> None:
     address = f"127.0.0.1:{free_port()}"
     made = root.ok("registry", "up", "--listen", address, "--user", "first", "--json").data
     assert (made["user"], len(made["password"])) == ("first", 24)
-    assert Server(spare_engine, address, "first", made["password"]).pusher("GET", "/v2/").status == 200
+    assert Server(nothing, address, "first", made["password"]).pusher("GET", "/v2/").status == 200
     again = root.ok("registry", "up")
     assert made["password"] not in again.said
     assert made["password"] not in root.ok("registry", "status", "--json").said
     root.ok("registry", "down", "--volumes", "--yes")
+    assert left(nothing) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_foreign_container_of_that_name_is_named_and_left_alone(
-    root: Devreg, spare_engine: Engine, name: str
-) -> None:
-    with client(spare_engine) as sdk:
+def test_a_foreign_container_of_that_name_is_named_and_left_alone(root: Devreg, nothing: Engine, name: str) -> None:
+    with client(nothing) as sdk:
         image = busybox_image(sdk, "lab-busybox:1")
         foreign = sdk.containers.run(image, ["sleep", "600"], name=name, detach=True, init=True)
         try:
@@ -163,22 +165,20 @@ def test_a_foreign_container_of_that_name_is_named_and_left_alone(
             assert [each.name for each in sdk.containers.list(all=True)] == [name]
         finally:
             foreign.remove(force=True)
-    root.ok("registry", "down", "--volumes", "--yes")
-    assert left(spare_engine) == []
 
 
-def test_a_port_that_a_program_listens_on_is_named(root: Devreg, spare_engine: Engine) -> None:
+def test_a_port_that_a_program_listens_on_is_named(root: Devreg, nothing: Engine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         done = root.fails(24, "registry", "up", "--listen", f"127.0.0.1:{listener.getsockname()[1]}")
         assert "python" in done.stderr
         assert "pid" in done.stderr
-    with client(spare_engine) as sdk:
+    with client(nothing) as sdk:
         assert sdk.containers.list(all=True) == []
 
 
-def test_a_port_that_a_container_is_published_on_is_named(root: Devreg, spare_engine: Engine) -> None:
+def test_a_port_that_a_container_is_published_on_is_named(root: Devreg, nothing: Engine) -> None:
     port = free_port()
-    with client(spare_engine) as sdk:
+    with client(nothing) as sdk:
         image = busybox_image(sdk, "lab-busybox:1")
         command = ["httpd", "-f", "-p", "80"]
         other = sdk.containers.run(
@@ -198,9 +198,9 @@ def test_moving_to_a_busy_port_leaves_the_server_where_it_is(up: Server, root: D
     assert tag_is_there(up)
 
 
-def test_an_address_that_is_not_this_machines_leaves_nothing_behind(root: Devreg, spare_engine: Engine) -> None:
+def test_an_address_that_is_not_this_machines_leaves_nothing_behind(root: Devreg, nothing: Engine) -> None:
     root.fails(30, "registry", "up", "--listen", f"198.51.100.7:{free_port()}")
-    with client(spare_engine) as sdk:
+    with client(nothing) as sdk:
         assert sdk.containers.list(all=True) == []
 
 

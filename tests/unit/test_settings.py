@@ -32,9 +32,9 @@ def test_flag_environment_user_site_default(tmp_path: Path) -> None:
     assert Settings({}, ()).get("registry") == Value("registry", "127.0.0.1:5000", "default")
 
 
-def test_the_files_are_where_platformdirs_says(home: Path, tmp_path: Path) -> None:
+def test_the_files_are_where_platformdirs_says(home: Path) -> None:
     assert user_file() == home / "config/devreg/config.toml"
-    assert site_file() == tmp_path / "site/devreg/config.toml"
+    assert site_file() == home.parent / "site/devreg/config.toml"
 
 
 def test_a_flag_needs_no_file(tmp_path: Path) -> None:

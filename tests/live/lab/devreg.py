@@ -44,13 +44,14 @@ class Done:
 class Devreg:
     """Calls devreg for the engine at `host`, with everything it keeps for its user below `folder`.
 
-    `state` replaces /var/lib/devreg, which this machine's own devreg may use, in a mount namespace of the call's own.
+    `state` replaces /var/lib/devreg, which this machine's own devreg may use, in a mount namespace of the call's own; `path` replaces PATH; `registry` is the default registry.
     """
 
     folder: Path
     host: str
     state: Path | None = None
     path: str | None = None
+    registry: str | None = None
 
     @property
     def env(self) -> dict[str, str]:
@@ -64,6 +65,7 @@ class Devreg:
             "XDG_STATE_HOME": str(self.folder / "state"),
             "XDG_CACHE_HOME": str(self.folder / "cache"),
             **({"PATH": self.path} if self.path else {}),
+            **({"DEVREG_REGISTRY": self.registry} if self.registry else {}),
         }
 
     @property
@@ -104,7 +106,9 @@ class Devreg:
         return self._as_user([sys.executable, "-m", "devreg", *words], env or {})
 
     def _as_user(self, program: list[str], env: Mapping[str, str]) -> list[str]:
-        unset = [f"--unset={name}" for name in os.environ if name.startswith(("DEVREG_", "DOCKER_"))]
+        # Compiled modules are kept: the tests call devreg hundreds of times.
+        unwanted = ("DEVREG_", "DOCKER_", "PYTHONDONTWRITEBYTECODE")
+        unset = [f"--unset={name}" for name in os.environ if name.startswith(unwanted)]
         given = [f"{name}={value}" for name, value in {**self.env, **env}.items()]
         argv = ["env", *unset, *given, *program]
         if self.state is None:

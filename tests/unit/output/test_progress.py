@@ -61,7 +61,7 @@ def test_a_terminal_gets_bars_and_the_steps_stay(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     screen = io.StringIO()
-    made = Console(file=screen, width=100, force_terminal=True, no_color=True, markup=False)
+    made = Console(file=screen, width=100, force_terminal=True, color_system=None, highlight=False, markup=False)
     monkeypatch.setattr(console, "stderr", lambda: made)
     with reporting() as listener:
         listener(Step("pushing [app] to a very long address " + "x" * 100))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -22,7 +23,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], io.StringIO]:
 
     def make(width: int) -> io.StringIO:
         screen = io.StringIO()
-        made = Console(file=screen, width=width, force_terminal=True, no_color=True, highlight=False, markup=False)
+        plain: Any = {"highlight": False, "markup": False, "emoji": False}  # as console.stdout() has them
+        made = Console(file=screen, width=width, force_terminal=True, color_system=None, **plain)
         monkeypatch.setattr(console, "is_terminal", lambda: True)
         monkeypatch.setattr(console, "stdout", lambda: made)
         return screen
