@@ -67,6 +67,15 @@ def _build(engine: Engine, listener: Listener) -> None:
             hint="load them into the engine (`docker load`), or name others with `devreg config set registry_image …`",
         )
     listener(Step(f"building {PACKAGES_IMAGE} from the packages {', '.join(ROOTS)}"))
+    try:
+        _import_packages(engine)
+    except OSError as error:
+        raise ServerError(
+            f"{PACKAGES_IMAGE} could not be built: {error.strerror}", hint="make room in the folder for temporary files"
+        ) from error
+
+
+def _import_packages(engine: Engine) -> None:
     with packages.fetched(ROOTS) as fetched, tempfile.TemporaryFile() as tar:
         rootfs = Rootfs(tar)
         for package in fetched:

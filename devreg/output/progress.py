@@ -12,7 +12,7 @@ from devreg.output import console
 from devreg.output.units import size
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
 _LOG_SECONDS = 5.0
 
@@ -29,7 +29,7 @@ def reporting() -> Iterator[Listener]:
         yield _Lines()
 
 
-def _columns() -> list:  # type: ignore[type-arg]
+def _columns() -> list[ProgressColumn]:
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
     return [
