@@ -7,11 +7,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import typer
-from _pytest.mark.structures import ParameterSet
 
 from devreg.cli.app import app
 
@@ -35,12 +35,6 @@ ARROWS: dict[str, set[str]] = {
 }
 # `import devreg.x as y` in one file only, for the reason beside it.
 EXCEPTIONS = {("actions/config.py", "settings")}  # it writes them
-
-KNOWN = {
-    "cli/images.py": "connects to the engine itself",
-    "cli/registry.py": "connects to the engine itself",
-    "cli/trust.py": "connects to the engine itself, and asks the host for the state folder",
-}
 
 # Who alone may import a library; whatever else lies outside the standard library is for anybody.
 OWNERS = {
@@ -66,6 +60,7 @@ def named(file: Path) -> str:
     return str(file.relative_to(PACKAGE))
 
 
+@cache
 def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(), str(file))
 
@@ -92,16 +87,7 @@ def test_there_is_something_to_look_at() -> None:
     assert "actions" in set(map(ours, imported(tree(PACKAGE / "cli/images.py"))))
 
 
-def _with_known_faults(files: list[Path]) -> list[Path | ParameterSet]:
-    return [
-        pytest.param(file, marks=pytest.mark.xfail(strict=True, reason=KNOWN[named(file)]), id=named(file))
-        if named(file) in KNOWN
-        else file
-        for file in files
-    ]
-
-
-@pytest.mark.parametrize("file", _with_known_faults(FILES), ids=named)
+@pytest.mark.parametrize("file", FILES, ids=named)
 def test_imports_follow_the_arrows(file: Path) -> None:
     allowed = ARROWS[part(file)] | {part(file)}
     wrong = {

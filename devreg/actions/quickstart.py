@@ -123,7 +123,7 @@ def _serve(engine: Engine, choices: Choices, record: Record, listener: Listener)
     wish = serve.Wish(choices.listen, choices.listen, choices.hub, choices.images_from, choices.user)
     done = serve.up(engine, wish, listener)
     if record.entries.get(SERVER) == "":
-        record.note(SERVER, networks.volume_made(engine, DATA_VOLUME))
+        record.note(SERVER, networks.volume_id(engine, DATA_VOLUME))
     detail = f"answers at {done.status.address}; to stop it: devreg registry down"
     return StepResult("registry", "changed" if done.changed else "unchanged", detail), done.password
 

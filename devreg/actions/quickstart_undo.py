@@ -48,6 +48,7 @@ def undo(listener: Listener, *, timeout: float) -> tuple[StepResult, ...]:
     steps += _forget_login(record)
     if engine:
         steps += _remove_images(engine, record)
+        steps += _remove_user(engine, record)
         steps += _remove_server(engine, record, listener)
         steps += _untrust(engine, record, listener)
     return (*steps, *provision.undo(record, engine, listener))
@@ -85,27 +86,29 @@ def _remove_images(engine: Engine, record: Record) -> list[StepResult]:
     return [StepResult("image", "changed", f"removed {' and '.join(gone)} from Docker")] if gone else []
 
 
+def _remove_user(engine: Engine, record: Record) -> list[StepResult]:
+    user = record.entries.get(USER)
+    if not user:
+        return []
+    with suppress(DevregError):  # the server or the user may be gone: that is what is wanted
+        users.remove(engine, user)
+    record.forget(USER)
+    return [StepResult("user", "changed", f"removed {user}")]
+
+
 def _remove_server(engine: Engine, record: Record, listener: Listener) -> list[StepResult]:
-    steps: list[StepResult] = []
-    if user := record.entries.get(USER):
-        with suppress(DevregError):  # the server or the user may be gone: that is what is wanted
-            users.remove(engine, user)
-        record.forget(USER)
-        steps.append(StepResult("user", "changed", f"removed {user}"))
-    if SERVER in record.entries:
-        made = record.entries[SERVER]
-        if made in ("", networks.volume_made(engine, DATA_VOLUME)):  # empty: the run was interrupted
-            serve.down(engine, volumes=True, listener=listener)
-            steps.append(StepResult("registry", "changed", "removed, with its data"))
-        else:
-            steps.append(StepResult("registry", "unchanged", "it is not the one that quickstart has made: it stays"))
+    if SERVER not in record.entries:
+        return []
+    if record.entries[SERVER] not in ("", networks.volume_id(engine, DATA_VOLUME)):  # empty: the run was interrupted
         record.forget(SERVER)
-    if names := record.entries.get(SERVER_IMAGES):
-        gone = [name for name in names if images.remove(engine, name)]
         record.forget(SERVER_IMAGES)
-        if gone:
-            steps.append(StepResult("registry images", "changed", f"removed {' and '.join(gone)}"))
-    return steps
+        return [StepResult("registry", "unchanged", "it is not the one that quickstart has made: it stays")]
+    serve.down(engine, volumes=True, listener=listener)
+    record.forget(SERVER)
+    gone = [name for name in record.entries.get(SERVER_IMAGES, []) if images.remove(engine, name)]
+    record.forget(SERVER_IMAGES)
+    removed = [StepResult("registry images", "changed", f"removed {' and '.join(gone)}")] if gone else []
+    return [StepResult("registry", "changed", "removed, with its data"), *removed]
 
 
 def _untrust(engine: Engine, record: Record, listener: Listener) -> list[StepResult]:

@@ -107,7 +107,7 @@ def status(engine: Engine) -> ServerStatus:
         address=listen.address if listen else None,
         images={role: each.image for role, each in sorted(found.items())},
         users=users.names(engine) if "nginx" in found else (),
-        volume=definition.DATA_VOLUME if networks.volume_made(engine, definition.DATA_VOLUME) else None,
+        volume=definition.DATA_VOLUME if networks.has_volume(engine, definition.DATA_VOLUME) else None,
     )
 
 

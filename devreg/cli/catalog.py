@@ -8,7 +8,7 @@ import typer
 
 from devreg.cli.options import Json, Registry, settings, timeout
 from devreg.model.address import Address
-from devreg.model.errors import PartlyDone
+from devreg.model.errors import DevregError, PartlyDone
 from devreg.output import document, tables
 
 
@@ -49,7 +49,10 @@ def tags(
     found = action.tags(repository, default=default, timeout=timeout())
     unread = [tag for tag in found if tag.error]
     if as_json:
-        document.success("tags", {"tags": found}, ok=not unread)
+        errors: list[DevregError] = [
+            PartlyDone(f"{tag.name}: {tag.error}", hint="run the command again") for tag in unread
+        ]
+        document.success("tags", {"tags": found}, ok=not unread, errors=errors)
     else:
         tables.tags(found)
     if unread:

@@ -69,7 +69,7 @@ def _endpoint(client: docker.DockerClient) -> str:
     """The SDK hides the path of a unix socket behind `http+docker://localhost`; its adapter knows it."""
     base = str(client.api.base_url)
     if not base.startswith("http+docker://"):
-        return base
+        return base.replace("http://", "tcp://").replace("https://", "tcp://")
     adapter = client.api.get_adapter(base)
     return f"unix://{getattr(adapter, 'socket_path', '/var/run/docker.sock')}"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from functools import partial
 from typing import Any
 
 from devreg.engine.client import Engine
 from devreg.engine.errors import translated
 from devreg.model.errors import NotFound, RefusedOverwrite, ServerError
-from devreg.model.server import LABEL_ROLE
+from devreg.model.server import LABEL_MADE, LABEL_ROLE
 
 # What fails here is the registry server.
 _translated = partial(translated, refused=ServerError)
@@ -39,9 +40,10 @@ def remove_network(engine: Engine, name: str) -> bool:
 
 def ensure_volume(engine: Engine, name: str) -> None:
     """Make a named volume unless it is there. One that somebody else has made is used as it is."""
-    if volume_made(engine, name) is None:
+    if not has_volume(engine, name):
+        labels = {LABEL_ROLE: "volume", LABEL_MADE: uuid.uuid4().hex}
         with _translated(f"make the volume {name}"):
-            engine.client.volumes.create(name, labels={LABEL_ROLE: "volume"})
+            engine.client.volumes.create(name, labels=labels)
 
 
 def remove_volume(engine: Engine, name: str) -> bool:
@@ -57,11 +59,23 @@ def remove_volume(engine: Engine, name: str) -> bool:
     return True
 
 
-def volume_made(engine: Engine, name: str) -> str | None:
-    """When a volume was made, in the engine's words; None when there is none."""
+def has_volume(engine: Engine, name: str) -> bool:
+    """Whether there is a volume of that name, whoever has made it."""
+    return _volume_labels(engine, name) is not None
+
+
+def volume_id(engine: Engine, name: str) -> str | None:
+    """What tells a volume of ours from an earlier one of the same name; None when there is none of ours.
+
+    The engine's own time of making does not: 20.10 moves it when the first file comes in (measured).
+    """
+    return (_volume_labels(engine, name) or {}).get(LABEL_MADE)
+
+
+def _volume_labels(engine: Engine, name: str) -> dict[str, str] | None:
     try:
         with _translated(f"look for the volume {name}"):
-            return str(engine.client.volumes.get(name).attrs.get("CreatedAt"))
+            return _labels(engine.client.volumes.get(name))
     except NotFound:
         return None
 

@@ -13,6 +13,7 @@ from devreg.model.errors import UsageError
 
 LABEL_ROLE = "io.devreg.role"
 LABEL_DEFINITION = "io.devreg.definition"
+LABEL_MADE = "io.devreg.made"
 
 Role = Literal["registry", "nginx"]
 

@@ -53,7 +53,8 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     home = isolate(monkeypatch, tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("DEVREG_REGISTRY", NOBODY)
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    monkeypatch.setattr("devreg.server.htpasswd.BCRYPT_COST", 4)  # nothing here is worth guessing
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield home
     for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -63,11 +64,12 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Run devreg with these words, `input` on standard input and no terminal anywhere."""
 
-    def run(*words: str, input: str = "") -> Outcome:
+    def run(*words: str, input: str | bytes = "") -> Outcome:
         options.settings.__init__()  # type: ignore[misc]  # as a new process has them
         console.stdout.cache_clear()
         console.stderr.cache_clear()
-        monkeypatch.setattr("sys.stdin", io.StringIO(input))
+        given = io.BytesIO(input.encode() if isinstance(input, str) else input)
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(given, "utf-8"))
         capfd.readouterr()
         code = boundary.run(app, words)
         written = capfd.readouterr()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -171,7 +172,6 @@ def test_a_bug_is_code_3_and_repeats_no_values(run: Run, monkeypatch: pytest.Mon
         assert outcome.document["errors"][0]["code"] == "bug"
 
 
-@pytest.mark.xfail(strict=True, reason="typer returns 130 itself: `_code` writes no next step and no document")
 @pytest.mark.parametrize("as_json", [False, True])
 def test_ctrl_c_is_code_130(run: Run, monkeypatch: pytest.MonkeyPatch, as_json: bool) -> None:
     def interrupt(*_: object, **__: object) -> None:
@@ -187,6 +187,13 @@ def test_ctrl_c_is_code_130(run: Run, monkeypatch: pytest.MonkeyPatch, as_json: 
         assert told(outcome)[0] == "interrupted"
 
 
+def test_a_signal_that_nohup_ignores_stays_ignored(run: Run) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    run("--version")
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    assert callable(signal.getsignal(signal.SIGTERM))
+
+
 def test_a_socket_that_may_not_be_opened_is_code_13_with_the_group(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -197,7 +204,6 @@ def test_a_socket_that_may_not_be_opened_is_code_13_with_the_group(run: Run, mon
     assert "usermod -aG docker" in told(outcome)[1]
 
 
-@pytest.mark.xfail(strict=True, reason="getpass.getuser() raises KeyError (OSError from 3.13): exit code 3")
 def test_a_user_without_a_name_can_still_run_a_registry(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a container that runs as some number, nobody knows that number's name."""
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):

@@ -7,7 +7,8 @@ import pytest
 from devreg.host import credentials
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
-from tests.cli.conftest import NOBODY, Run
+from tests.cli import registry
+from tests.cli.conftest import NOBODY, Run, Serve
 from tests.unit.engine.fake import DIGEST, FakeEngine
 
 
@@ -99,6 +100,44 @@ def test_push_takes_the_stored_credentials(run: Run, fake: FakeEngine) -> None:
     run("push", "app:1")
     [request] = fake.requests("POST", "/push$")
     assert request.auth == {"username": "alice", "password": "s3cret"}
+
+
+def test_stored_credentials_that_are_wrong_fail_before_the_engine_tries(
+    run: Run, fake: FakeEngine, serve: Serve
+) -> None:
+    server = serve(registry.guarded)
+    credentials.store(Address.parse(server.host), Credentials(registry.USER, "old"))
+    outcome = run("push", "app:1")
+    assert outcome.code == 21
+    assert f"devreg login {server.host}" in outcome.err
+    assert fake.requests("POST", "/push$") == []
+    credentials.store(Address.parse(server.host), Credentials(registry.USER, registry.PASSWORD))
+    assert run("push", "app:1").code == 0
+
+
+@pytest.mark.parametrize("image", ["abcdef012345", "abcdef012345" + "0" * 52])
+def test_an_image_id_is_no_name_to_push_under(run: Run, fake: FakeEngine, image: str) -> None:
+    fake.images["app:3"] = f"sha256:abcdef012345{'0' * 52}"
+    before = dict(fake.images)
+    outcome = run("push", image)
+    assert outcome.code == 2
+    assert f"devreg tag {image} NAME:TAG" in outcome.err
+    assert fake.images == before
+    assert fake.requests("POST", "/push$") == []
+
+
+@pytest.mark.parametrize(("names", "code"), [(("app:1", "nope:1"), 23), (("nope:1", "app:1"), 22)])
+def test_several_that_all_fail_end_with_the_first_ones_code(
+    run: Run, fake: FakeEngine, names: tuple[str, ...], code: int
+) -> None:
+    fake.push_lines = [{"error": "blob upload unknown"}]
+    outcome = run("push", *names)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert outcome.err.count("  next: ") == 2
+    as_json = run("push", *names, "--json")
+    assert as_json.code == code
+    assert (as_json.document["ok"], as_json.document["changed"], as_json.data) == (False, False, {"pushed": []})
+    assert {error["code"] for error in as_json.document["errors"]} == {"upload-failed", "not-found"}
 
 
 def test_a_push_without_a_digest_in_the_answer_is_a_failure(run: Run, fake: FakeEngine) -> None:

@@ -41,6 +41,22 @@ def test_the_password_is_the_first_line(run: Run, line: str) -> None:
     assert run("login", "-u", USER, "--password-stdin", input=line).code == 0
 
 
+@pytest.mark.usefixtures("server")
+def test_a_password_that_is_no_text_is_refused(run: Run, config: Path) -> None:
+    outcome = run("login", "-u", USER, "--password-stdin", input=b"\xff\xfe\n")
+    assert outcome.code == 2
+    assert "UTF-8" in outcome.err
+    assert not config.exists()
+
+
+def test_a_helper_that_does_not_work_is_warned_of(run: Run, server: ScriptedServer, config: Path) -> None:
+    config.parent.mkdir()
+    config.write_text('{"credsStore": "not-installed"}')
+    outcome = run("login", "-u", USER, "--password-stdin", input=PASSWORD)
+    assert outcome.out == f"logged in to {server.host} as {USER}; kept in {config}\n"
+    assert "warning: the credential helper not-installed does not work" in outcome.err
+
+
 def test_a_login_as_json(run: Run, server: ScriptedServer, config: Path) -> None:
     outcome = run("login", server.host, "-u", USER, "--password-stdin", "--json", input=PASSWORD)
     assert outcome.document["changed"] is True

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
 import json
 from pathlib import Path
 
+import bcrypt
 import pytest
 
+from devreg.host import credentials
+from devreg.model.address import Address
+from devreg.model.credentials import Credentials
+from devreg.server.definition import DATA_VOLUME, USERS_FILE
 from tests.cli import registry
 from tests.cli.conftest import Run, Serve
 from tests.http.server import Answer, Asked, ScriptedServer, basic, error_answer, json_answer
@@ -21,15 +27,29 @@ def published(serve: Serve, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("devreg.host.ports.holder", lambda _listen: None)  # the scripted registry itself
 
     def answer(asked: Asked) -> Answer:
+        if asked.method not in ("GET", "HEAD") and not _known(fake, asked.authorization):
+            return error_answer(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="r"')
         if asked.method == "POST":
-            if asked.authorization is None:
-                return error_answer(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="r"')
             return Answer(202, b"", {"Location": "/v2/probe/blobs/uploads/1"})
-        if asked.path == "/v2/devreg-hello/tags/list" and fake.requests("POST", "/push$"):
+        if asked.method == "DELETE":
+            return Answer(202 if "/manifests/" in asked.path else 204)
+        if asked.path.startswith("/v2/devreg-hello/") and not fake.requests("POST", "/push$"):
+            return error_answer(404, "NAME_UNKNOWN", "repository name not known to registry")
+        if asked.path == "/v2/devreg-hello/tags/list":
             return json_answer({"name": "devreg-hello", "tags": ["1"]})
         return registry.answer(asked)
 
     return serve(answer)
+
+
+def _known(fake: FakeEngine, authorization: str | None) -> bool:
+    """Whether nginx would let these credentials write."""
+    nginx = fake.find("devreg-nginx")
+    if nginx is None or authorization is None:
+        return False
+    name, _, password = base64.b64decode(authorization.removeprefix("Basic ")).partition(b":")
+    lines = dict(line.split(b":", 1) for line in nginx.files.get(USERS_FILE, b"").splitlines())
+    return name in lines and bcrypt.checkpw(password, lines[name])
 
 
 def states(document: dict[str, object]) -> dict[str, str]:
@@ -94,7 +114,7 @@ def test_undo_takes_away_what_was_made_and_nothing_else(
 ) -> None:
     fake.hold("somebody-elses")
     before = dict(fake.images)
-    run("quickstart", "--yes", "--listen", published.host)
+    assert run("quickstart", "--yes", "--listen", published.host).code == 0
     outcome = run("quickstart", "--undo", "--yes", "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.document["changed"] is True
@@ -108,7 +128,7 @@ def test_undo_takes_away_what_was_made_and_nothing_else(
 
 
 def test_undo_says_first_what_it_takes_away(run: Run, fake: FakeEngine, published: ScriptedServer) -> None:
-    run("quickstart", "--yes", "--listen", published.host)
+    assert run("quickstart", "--yes", "--listen", published.host).code == 0
     outcome = run("quickstart", "--undo")
     assert outcome.code == 2
     assert f"the login at {published.host}" in outcome.err
@@ -125,11 +145,52 @@ def test_undo_of_nothing_asks_nobody(run: Run) -> None:
 def test_undo_leaves_a_registry_that_was_there_before(run: Run, fake: FakeEngine, published: ScriptedServer) -> None:
     words = ("registry", "up", "--listen", published.host, "--user", "alice", "--password-stdin")
     run(*words, input="pa55word\n")
-    run("quickstart", "--yes")
+    assert run("quickstart", "--yes").code == 0
     assert run("registry", "user", "list").out.split() == sorted(["alice", getpass.getuser()])
-    run("quickstart", "--undo", "--yes")
+    assert run("quickstart", "--undo", "--yes").code == 0
+    assert [asked.line for asked in published.asked if asked.method == "DELETE"][-1] == (
+        f"DELETE /v2/devreg-hello/manifests/{DIGEST}"
+    )
     assert len(fake.containers) == 2
     assert run("registry", "user", "list").out == "alice\n"
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_undo_leaves_a_registry_that_was_made_anew(
+    run: Run, fake: FakeEngine, published: ScriptedServer, anew: bool
+) -> None:
+    fake.images.clear()  # the tour pulls the server's images, so that they are on record too
+    assert run("quickstart", "--yes", "--listen", published.host).code == 0
+    if anew:
+        run("registry", "down", "--volumes", "--yes")
+        assert run("registry", "up", "--listen", published.host, "--user", "bob").code == 0
+        fake.made[DATA_VOLUME] = "2030-01-01T00:00:00Z"
+    outcome = run("quickstart", "--undo", "--yes", "--json")
+    assert outcome.code == 0, outcome.out
+    assert states(outcome.document)["registry"] == ("unchanged" if anew else "changed")
+    assert len(fake.containers) == (2 if anew else 0)
+    assert (DATA_VOLUME in fake.volumes) is anew
+    assert (len(fake.images) == 2) is anew  # what runs keeps its images
+    assert run("quickstart", "--undo", "--yes", "--json").document["changed"] is False
+
+
+@pytest.mark.parametrize("stored", ["nothing", "an old password"])
+def test_the_password_of_a_known_user_is_not_changed(
+    run: Run, fake: FakeEngine, published: ScriptedServer, stored: str
+) -> None:
+    words = ("registry", "up", "--listen", published.host, "--user", getpass.getuser(), "--password-stdin")
+    assert run(*words, input="pa55word\n").code == 0
+    if stored != "nothing":
+        credentials.store(Address.parse(published.host), Credentials(getpass.getuser(), "old"))
+    nginx = fake.find("devreg-nginx")
+    assert nginx
+    before = dict(nginx.files)
+    outcome = run("quickstart", "--yes")
+    assert outcome.code == 21
+    assert f"has a user {getpass.getuser()}" in outcome.err
+    assert f"devreg login {published.host} -u {getpass.getuser()}" in outcome.err
+    assert nginx.files == before
+    assert fake.requests("POST", "/push$") == []
 
 
 def test_a_pull_that_brings_another_digest_is_a_failure(run: Run, fake: FakeEngine, published: ScriptedServer) -> None:

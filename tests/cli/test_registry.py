@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -146,6 +147,14 @@ def test_down_with_volumes_takes_everything(run: Run, fake: FakeEngine) -> None:
     assert fake.volumes == {}
 
 
+@pytest.mark.usefixtures("published")
+def test_volumes_of_others_stay(run: Run, fake: FakeEngine, published: ScriptedServer) -> None:
+    fake.volumes[DATA_VOLUME] = {}
+    assert run("registry", "up", "--listen", published.host).code == 0
+    assert run("registry", "down", "--volumes", "--yes").code == 0
+    assert fake.volumes == {DATA_VOLUME: {}}
+
+
 @pytest.mark.usefixtures("up")
 def test_users_are_added_changed_and_removed(run: Run) -> None:
     assert run("registry", "user", "list").out == "alice\n"
@@ -200,7 +209,6 @@ def test_a_container_that_does_not_start_leaves_none_behind(
     assert fake.containers == {}
 
 
-@pytest.mark.xfail(strict=True, reason="`create` raises after the engine made the container: nobody knows its id")
 def test_a_container_that_cannot_be_filled_leaves_none_behind(
     run: Run, fake: FakeEngine, published: ScriptedServer
 ) -> None:
@@ -210,7 +218,6 @@ def test_a_container_that_cannot_be_filled_leaves_none_behind(
     assert fake.containers == {}
 
 
-@pytest.mark.xfail(strict=True, reason="the password is looked at after the server was started")
 def test_a_password_that_cannot_be_is_refused_before_anything_is_started(
     run: Run, fake: FakeEngine, published: ScriptedServer
 ) -> None:
@@ -219,10 +226,100 @@ def test_a_password_that_cannot_be_is_refused_before_anything_is_started(
     assert fake.containers == {}
 
 
-@pytest.mark.xfail(strict=True, reason="the user's name is looked at after the server was started")
 def test_a_name_that_cannot_be_is_refused_before_anything_is_started(
     run: Run, fake: FakeEngine, published: ScriptedServer
 ) -> None:
     outcome = run("registry", "up", "--listen", published.host, "--user", "a:b")
     assert outcome.code == 2
+    assert fake.containers == {}
+
+
+def _second_does_not_start(fake: FakeEngine, _monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.refusals[f"POST /containers/{3:012x}{'0' * 52}/start"] = (500, "driver failed")
+
+
+def _first_cannot_be_filled(fake: FakeEngine, _monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.refusals[f"PUT /containers/{2:012x}{'0' * 52}/archive"] = (500, "no space left on device")
+
+
+def _nobody_answers(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devreg.actions.serve._START_SECONDS", 0.01)
+    monkeypatch.setattr("devreg.actions.serve._answers", lambda _listen: False)
+
+
+def _ctrl_c(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("devreg.actions.serve._wait_until_it_answers", interrupted)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(_second_does_not_start, 30), (_first_cannot_be_filled, 30), (_nobody_answers, 30), (_ctrl_c, 130)],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+@pytest.mark.usefixtures("up")
+def test_the_old_server_comes_back_when_the_new_one_fails(
+    run: Run,
+    fake: FakeEngine,
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Callable[[FakeEngine, pytest.MonkeyPatch], None],
+    code: int,
+) -> None:
+    before = {id: (each.name, each.attrs, dict(each.files)) for id, each in fake.containers.items()}
+    other = serve(registry.answer)
+    fault(fake, monkeypatch)
+    outcome = run("registry", "up", "--listen", other.host)
+    assert outcome.code == code, outcome.err
+    assert {id: (each.name, each.attrs, dict(each.files)) for id, each in fake.containers.items()} == before
+    assert len(fake.requests("POST", "/rename$")) == 4  # two were aside, and came back
+
+
+@pytest.mark.parametrize("holder", ["container", "program"])
+def test_a_busy_port_leaves_the_running_server_alone(
+    run: Run, fake: FakeEngine, up: ScriptedServer, serve: Serve, monkeypatch: pytest.MonkeyPatch, holder: str
+) -> None:
+    other = serve(registry.answer)
+    if holder == "container":
+        fake.hold("web", HostConfig={"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": str(other.port)}]}})
+    else:
+        monkeypatch.setattr("devreg.host.ports.holder", lambda _listen: "python (pid 7)")
+    before = {id: each.attrs for id, each in fake.containers.items()}
+    fake.asked.clear()
+    outcome = run("registry", "up", "--listen", other.host)
+    assert outcome.code == 24
+    assert ("the container web" if holder == "container" else "python (pid 7)") in outcome.err
+    assert {id: each.attrs for id, each in fake.containers.items()} == before
+    assert {each.method for each in fake.asked} == {"GET"}
+    assert run("registry", "status", "--json").data["address"] == up.host
+
+
+@pytest.mark.usefixtures("up")
+def test_its_own_port_is_not_busy(run: Run, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devreg.host.ports.holder", lambda _listen: "docker-proxy (pid 7)")
+    monkeypatch.setenv("DEVREG_REGISTRY_IMAGE", "registry:3")
+    fake.images["registry:3"] = "sha256:3"
+    outcome = run("registry", "up", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.document["changed"] is True
+    assert outcome.data["images"]["registry"] == "registry:3"
+    assert len(fake.containers) == 2
+
+
+@pytest.mark.usefixtures("up")
+def test_two_who_change_the_users_at_once_both_get_what_they_want(run: Run, fake: FakeEngine) -> None:
+    fake.meanwhile.append(lambda held: held.files.update({USERS_FILE: held.files[USERS_FILE] + b"carol:x\n"}))
+    assert run("registry", "user", "add", "bob", "--password-stdin", input="pa55\n").out == "added bob\n"
+    assert run("registry", "user", "list").out.split() == ["alice", "bob", "carol"]
+
+
+def test_an_engine_elsewhere_gets_no_server(
+    run: Run, fake: FakeEngine, published: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devreg.engine.client._endpoint", lambda _client: "ssh://build@far.example")
+    outcome = run("registry", "up", "--listen", published.host)
+    assert outcome.code == 30
+    assert "ssh://build@far.example" in outcome.err
     assert fake.containers == {}

@@ -57,7 +57,6 @@ def test_the_fault_is_named_in_the_document(run: Run, words: tuple[str, ...], fa
     assert (fault if knows_json else "--json") in error["message"]
 
 
-@pytest.mark.xfail(strict=True, reason="`address or registry` takes an empty argument for none")
 def test_an_empty_address_is_not_the_default_one(run: Run) -> None:
     assert run("repos", "").code == 2
 

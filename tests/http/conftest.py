@@ -55,8 +55,9 @@ def opened() -> Iterator[Open]:
             credentials: Credentials | None = None,
             secrets_over_http: bool = True,
             timeout: float = 5.0,
+            address: str = "",
         ) -> Registry:
-            connection = Connection(Address.parse(server.host), tls, secrets_over_http)
+            connection = Connection(Address.parse(address or server.host), tls, secrets_over_http)
             registry = connect(connection, credentials=credentials, timeout=timeout, user_agent="devreg/test")
             return registries.enter_context(registry)
 

@@ -108,12 +108,37 @@ def test_verified_https_with_an_authority_of_this_machine(serve: Serve, opened: 
     assert opened(serve(PING, server_context(authority)), tls=Tls.VERIFIED).scheme == "https"
 
 
-def test_an_unknown_authority(serve: Serve, opened: Open, authority: trustme.CA) -> None:
-    server = serve(PING, server_context(authority))
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name, not of loopback, that leads to this machine all the same."""
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **named: real("127.0.0.1" if host == "registry.example" else host, *rest, **named),
+    )
+    return "registry.example"
+
+
+def test_an_unknown_authority(serve: Serve, opened: Open, authority: trustme.CA, elsewhere: str) -> None:
+    server = serve(PING, server_context(authority, authority.issue_cert(elsewhere)))
+    address = f"{elsewhere}:{server.port}"
     with pytest.raises(RegistryUnreachable, match="authority that this machine does not know") as caught:
-        opened(server, tls=Tls.VERIFIED)
-    assert f"devreg trust {server.host}" in caught.value.hint
+        opened(server, tls=Tls.VERIFIED, address=address)
+    assert f"devreg trust {address}" in caught.value.hint
     assert server.asked == []
+
+
+@pytest.mark.parametrize("host", ["registry.example", "127.0.0.1"])
+@pytest.mark.usefixtures("elsewhere")
+def test_trust_cannot_help_where_https_was_asked_for(
+    serve: Serve, opened: Open, authority: trustme.CA, host: str
+) -> None:
+    for server in (serve(PING), serve(PING, server_context(authority, authority.issue_cert(host)))):
+        with pytest.raises(RegistryUnreachable) as caught:
+            opened(server, tls=Tls.VERIFIED, address=f"https://{host}:{server.port}")
+        assert "devreg trust" not in caught.value.hint
+        assert "without https://" in caught.value.hint
 
 
 @pytest.mark.usefixtures("known_authority")
@@ -134,11 +159,12 @@ def test_a_certificate_out_of_its_time(
         opened(serve(PING, server_context(authority, certificate)), tls=Tls.VERIFIED)
 
 
-def test_plain_http_where_https_is_wanted(serve: Serve, opened: Open) -> None:
+def test_plain_http_where_https_is_wanted(serve: Serve, opened: Open, elsewhere: str) -> None:
     server = serve(PING)
+    address = f"{elsewhere}:{server.port}"
     with pytest.raises(RegistryUnreachable, match="speaks plain HTTP, not HTTPS") as caught:
-        opened(server, tls=Tls.VERIFIED)
-    assert f"devreg trust {server.host}" in caught.value.hint
+        opened(server, tls=Tls.VERIFIED, address=address)
+    assert f"devreg trust {address}" in caught.value.hint
 
 
 @pytest.mark.parametrize("tls", list(Tls))

@@ -171,3 +171,24 @@ def test_names_cannot_leave_their_place_in_the_path(serve: Serve, opened: Open) 
     with pytest.raises(NotFound):
         opened(server).manifest("app?x=1#y", "1/../../z?a")
     assert server.lines[1:] == ["GET /v2/app%3Fx%3D1%23y/manifests/1%2F..%2F..%2Fz%3Fa"]
+
+
+def test_a_manifest_is_deleted_by_its_digest(serve: Serve, opened: Open) -> None:
+    server = serve(Answer(202))
+    opened(server).delete_manifest("team/app", digest_of(MANIFEST))
+    assert server.lines[1:] == [f"DELETE /v2/team/app/manifests/{digest_of(MANIFEST)}"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (error_answer(404, "MANIFEST_UNKNOWN"), NotFound),
+        (error_answer(405, "UNSUPPORTED"), NotFound),
+        (error_answer(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="r"'), NotAuthorized),
+    ],
+)
+def test_a_manifest_that_cannot_be_deleted(
+    serve: Serve, opened: Open, answer: Answer, expected: type[DevregError]
+) -> None:
+    with pytest.raises(expected):
+        opened(serve(answer)).delete_manifest("app", digest_of(MANIFEST))

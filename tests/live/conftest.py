@@ -102,7 +102,7 @@ def short_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def engine(short_folder: Path) -> Iterator[Engine]:
     """The system's engine, with a graph driver."""
-    with dockerd(short_folder / "e", name="e", subnet=free_subnet()) as running:
+    with dockerd(short_folder / "e", name=f"e{os.getpid()}", subnet=free_subnet()) as running:
         yield running
 
 
@@ -111,7 +111,9 @@ def newer_engine(short_folder: Path, cache: Path) -> Iterator[Engine]:
     """The engine of Debian's next suite, with the containerd image store."""
     binaries = trixie_engine(cache)
     subnet = free_subnet()
-    with dockerd(short_folder / "n", name="n", binaries=binaries, config=CONTAINERD_STORE, subnet=subnet) as running:
+    with dockerd(
+        short_folder / "n", name=f"n{os.getpid()}", binaries=binaries, config=CONTAINERD_STORE, subnet=subnet
+    ) as running:
         yield running
 
 
@@ -173,7 +175,7 @@ def trusts(engine: Engine, address: str) -> bool:
 @contextmanager
 def spare(server: Server, folder: Path) -> Iterator[Engine]:
     """An engine with the images of the server."""
-    with dockerd(folder, name="s", subnet=free_subnet()) as running:
+    with dockerd(folder, name=f"s{os.getpid()}", subnet=free_subnet()) as running:
         copy_server_images(server.engine, running)
         yield running
 

@@ -158,7 +158,7 @@ def test_push_with_an_old_password_ends_with_the_registrys_reason(user: Devreg, 
     config = user.config()
     config["auths"][server.address]["auth"] = "cHVzaGVyOm9sZA=="  # pusher:old
     user.config_file.write_text(json.dumps(config))
-    done = user.fails(23, "push", image)
+    done = user.fails(21, "push", image)
     assert "cHVzaGVyOm9sZA==" not in done.stderr
     assert f"devreg login {server.address}" in done.stderr
 

@@ -71,7 +71,8 @@ def test_anybody_may_read(server: Server, stored: dict[str, str], method: str) -
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_nobody_may_write_without_a_password(server: Server, stored: dict[str, str], method: str) -> None:
-    for path in ("/v2/stored/blobs/uploads/", "/v2/stored/manifests/1", stored["blob"], "/v2/"):
+    assert server.anybody(method, "/v2/", body=b"x").status == 405
+    for path in ("/v2/stored/blobs/uploads/", "/v2/stored/manifests/1", stored["blob"], "/v2/token/", "/v2/x"):
         assert challenged(server.anybody(method, path, body=b"x"), server), f"{method} {path}"
 
 
@@ -91,6 +92,15 @@ def test_nobody_may_write_without_a_password(server: Server, stored: dict[str, s
 def test_a_forged_claim_is_refused_on_a_write(server: Server, claim: str) -> None:
     answer = server.anybody("POST", "/v2/stored/blobs/uploads/", {"Authorization": claim})
     assert challenged(answer, server)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v2/./x", "/v2/../v2/x", "/v2//x", "/v2/x%2f..%2fy", "/v2/x#", "//v2/x", "/v2/%2e%2e/x", "/v2/x%00"],
+)
+def test_a_path_that_nginx_and_the_registry_could_read_differently_is_refused(server: Server, path: str) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        assert server.anybody(method, path).status == 400, f"{method} {path}"
 
 
 @pytest.mark.parametrize("header", ["X-Remote-User", "X-Forwarded-User", "Remote-User", "X-Original-Method"])

@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from devreg.model.events import Event
 from tests.unit.engine.fake import FakeEngine
 from tests.unit.isolation import fake_engine, isolate
+
+# Half of the default's examples find what there is to find here; a busy machine is no fault of the code's.
+settings.register_profile("unit", max_examples=50, deadline=None, database=None)
+settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True)

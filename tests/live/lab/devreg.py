@@ -44,7 +44,8 @@ class Done:
 class Devreg:
     """Calls devreg for the engine at `host`, with everything it keeps for its user below `folder`.
 
-    `state` replaces /var/lib/devreg, which this machine's own devreg may use, in a mount namespace of the call's own; `path` replaces PATH; `registry` is the default registry.
+    `state` replaces /var/lib/devreg, which this machine's own devreg may use, in a mount namespace of the call's own;
+    `path` replaces PATH; `registry` is the default registry.
     """
 
     folder: Path

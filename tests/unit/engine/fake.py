@@ -9,6 +9,7 @@ import base64
 import io
 import json
 import re
+import sys
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 DIGEST = f"sha256:{'d' * 64}"
+SOMEBODY_WAS_FASTER = 9
 PUSH_LINES: list[dict[str, Any]] = [
     {"status": "The push refers to repository [r/app]"},
     {"status": "Pushing", "id": "aaaaaaaaaaaa", "progressDetail": {"current": 10, "total": 30}},
@@ -95,7 +97,8 @@ class FakeEngine:
     """The engine's state.
 
     `refusals` maps `METHOD /path-prefix` to a status and a message; `seed` holds files that new containers of a name
-    find in their volumes; with `breaks_off` streams end in the middle.
+    find in their volumes; with `breaks_off` streams end in the middle. What is in `meanwhile` happens, one thing each
+    time, just before a program runs in a container. `made` says when each volume was.
     """
 
     def __init__(self) -> None:
@@ -110,15 +113,18 @@ class FakeEngine:
         self.containers: dict[str, Held] = {}
         self.networks: dict[str, dict[str, str]] = {}
         self.volumes: dict[str, dict[str, str]] = {}
+        self.made: dict[str, str] = {}
         self.push_lines = list(PUSH_LINES)
         self.pull_lines = list(PULL_LINES)
         self.seed: dict[str, dict[str, bytes]] = {}
         self.breaks_off = False
         self.streamed = False
+        self.meanwhile: list[Callable[[Held], None]] = []
         self.refusals: dict[str, tuple[int, str]] = {}
         self.asked: list[Request] = []
         self._made = 0
         self._execs: dict[str, tuple[Held, list[str]]] = {}
+        self._codes: dict[str, int] = {}
 
     def hold(self, name: str, image: str = "some/image", *, running: bool = True, **config: Any) -> Held:
         """A container that is there already."""
@@ -150,9 +156,20 @@ class FakeEngine:
         return id
 
     def run_exec(self, id: str) -> None:
-        held, (program, old, new) = self._execs[id]
-        assert program == "mv"
-        held.files[new] = held.files.pop(old)
+        """The one script that devreg runs: `.new` takes the file's place if the file still equals `.old`."""
+        held, (shell, option, script, name, path, given) = self._execs[id]
+        assert (shell, option, name) == ("sh", "-c", "sh")
+        assert 'cmp -s - "$2.old"' in script
+        if self.meanwhile:
+            self.meanwhile.pop(0)(held)
+        old, new = held.files.pop(f"{given}.old"), held.files.pop(f"{given}.new")
+        same = held.files.get(path, b"") == old
+        if same:
+            held.files[path] = new
+        self._codes[id] = 0 if same else SOMEBODY_WAS_FASTER
+
+    def exit_code(self, id: str) -> int:
+        return self._codes[id]
 
 
 def _json(value: object, status: int = 200) -> Reply:
@@ -170,7 +187,7 @@ def _missing(what: str, name: str) -> Reply:
 
 
 def _inspect_image(engine: FakeEngine, _request: Request, name: str) -> Reply:
-    found = {tag: id for tag, id in engine.images.items() if name in (tag, id)}
+    found = {tag: id for tag, id in engine.images.items() if name in (tag, id) or id.startswith(f"sha256:{name}")}
     if not found:
         return _missing("image", name)
     return _json({"Id": next(iter(found.values())), "RepoTags": list(found)})
@@ -191,6 +208,8 @@ def _create_image(engine: FakeEngine, request: Request) -> Reply:
 
 
 def _remove_image(engine: FakeEngine, _request: Request, name: str) -> Reply:
+    if users := [each.id for each in engine.containers.values() if each.config["Image"] == name]:
+        return _json({"message": f"conflict: unable to remove {name}: container {users[0]} is using it"}, 409)
     del engine.images[name]
     return _json([{"Untagged": name}])
 
@@ -208,10 +227,17 @@ def _list_containers(engine: FakeEngine, request: Request) -> Reply:
 
 
 def _create_container(engine: FakeEngine, request: Request) -> Reply:
+    if conflict := _taken(engine, request.query["name"]):
+        return conflict
     held = engine.hold(request.query["name"], request.json["Image"], running=False)
     held.config = request.json
     held.files.update(engine.seed.get(held.name, {}))
     return _json({"Id": held.id}, 201)
+
+
+def _taken(engine: FakeEngine, name: str) -> Reply | None:
+    found = next((each for each in engine.containers.values() if each.name == name), None)
+    return _json({"message": f"The name {name} is in use by container {found.id}"}, 409) if found else None
 
 
 def _with_container(act: Callable[[FakeEngine, Request, Held], Reply]) -> Callable[..., Reply]:
@@ -228,6 +254,13 @@ def _run(running: bool) -> Callable[[FakeEngine, Request, Held], Reply]:
         return Reply(204)
 
     return act
+
+
+def _rename(engine: FakeEngine, request: Request, held: Held) -> Reply:
+    if conflict := _taken(engine, request.query["name"]):
+        return conflict
+    held.name = request.query["name"]
+    return Reply(204)
 
 
 def _remove_container(engine: FakeEngine, _request: Request, held: Held) -> Reply:
@@ -283,12 +316,16 @@ def _list_networks(engine: FakeEngine, request: Request) -> Reply:
 
 
 def _volume(engine: FakeEngine, _request: Request, name: str) -> Reply:
-    return _json({"Name": name}) if name in engine.volumes else _missing("volume", name)
+    if name not in engine.volumes:
+        return _missing("volume", name)
+    return _json({"Name": name, "Labels": engine.volumes[name] or None, "CreatedAt": engine.made.get(name, "once")})
 
 
 def _create_volume(engine: FakeEngine, request: Request) -> Reply:
-    engine.volumes[request.json["Name"]] = request.json.get("Labels") or {}
-    return _json({"Name": request.json["Name"]}, 201)
+    name = request.json["Name"]
+    engine.volumes[name] = request.json.get("Labels") or {}
+    engine.made[name] = f"2024-05-06T07:08:{len(engine.asked) % 60:02}Z"
+    return _json({"Name": name}, 201)
 
 
 def _forget(kind: str) -> Callable[[FakeEngine, Request, str], Reply]:
@@ -315,6 +352,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("GET", "/containers/([^/]+)/json", _with_container(lambda _engine, _request, held: _json(held.attrs))),
     ("POST", "/containers/([^/]+)/start", _with_container(_run(True))),
     ("POST", "/containers/([^/]+)/stop", _with_container(_run(False))),
+    ("POST", "/containers/([^/]+)/rename", _with_container(_rename)),
     ("DELETE", "/containers/([^/]+)", _with_container(_remove_container)),
     ("PUT", "/containers/([^/]+)/archive", _with_container(_put)),
     ("GET", "/containers/([^/]+)/archive", _with_container(_get)),
@@ -325,7 +363,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
         _with_container(lambda engine, request, held: _json({"Id": engine.exec(held, request.json["Cmd"])}, 201)),
     ),
     ("POST", "/exec/([^/]+)/start", _run_exec),
-    ("GET", "/exec/([^/]+)/json", lambda _engine, _request, _id: _json({"ExitCode": 0})),
+    ("GET", "/exec/([^/]+)/json", lambda engine, _request, id: _json({"ExitCode": engine.exit_code(id)})),
     ("GET", "/networks", _list_networks),
     ("GET", "/networks/([^/]+)", lambda _engine, _request, name: _json({"Id": name, "Name": name})),
     ("POST", "/networks/create", _create_network),
@@ -398,6 +436,10 @@ def listening(path: Path) -> Iterator[FakeEngine]:
 
     class Server(ThreadingMixIn, UnixStreamServer):
         daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            if not isinstance(sys.exc_info()[1], ConnectionError):  # clients that were interrupted hang up
+                super().handle_error(request, client_address)
 
     with Server(str(path), Handler) as server:
         thread = Thread(target=lambda: server.serve_forever(poll_interval=0.01))

@@ -13,13 +13,14 @@ import pytest
 from devreg.engine.client import _info, connect
 from devreg.model.address import Address
 from devreg.model.engine import RunningContainer
-from devreg.model.errors import EngineUnreachable, ServerError
+from devreg.model.errors import EngineRefused, EngineUnreachable
 from tests.unit.engine.fake import FakeEngine
 
 
 def test_the_endpoint_is_named_with_its_socket(fake: FakeEngine) -> None:
     engine = connect()
     assert engine.host == os.environ["DOCKER_HOST"]
+    assert engine.is_local
     assert engine.ping()
     fake.refusals["GET /_ping"] = (500, "no")
     assert not engine.ping()
@@ -137,5 +138,5 @@ def test_a_program_that_is_no_engine(fake: FakeEngine) -> None:
 def test_an_engine_that_refuses_to_tell(fake: FakeEngine) -> None:
     engine = connect()
     fake.refusals["GET /info"] = (500, "plugin is broken")
-    with pytest.raises(ServerError, match="plugin is broken"):
+    with pytest.raises(EngineRefused, match="plugin is broken"):
         engine.info()

@@ -11,7 +11,7 @@ import requests
 import urllib3
 
 from devreg.engine.errors import reason, translated, unreachable
-from devreg.model.errors import DevregError, EngineUnreachable, NotFound, ServerError
+from devreg.model.errors import DevregError, EngineRefused, EngineUnreachable, NotFound, ServerError
 
 SDK = sorted(
     (thing for thing in vars(docker.errors).values() if isinstance(thing, type) and issubclass(thing, Exception)),
@@ -65,7 +65,7 @@ def test_each_is_translated(kind: type[Exception]) -> None:
     [
         (docker.errors.NotFound("x"), NotFound),
         (docker.errors.ImageNotFound("x"), NotFound),
-        (docker.errors.APIError("x"), ServerError),
+        (docker.errors.APIError("x"), EngineRefused),
         (requests.ConnectionError("x"), EngineUnreachable),
         (requests.ReadTimeout("x"), EngineUnreachable),
         (ConnectionResetError("x"), EngineUnreachable),
@@ -74,6 +74,11 @@ def test_each_is_translated(kind: type[Exception]) -> None:
 def test_the_kinds_are_told_apart(error: Exception, expected: type[DevregError]) -> None:
     with pytest.raises(expected), translated("do it"):
         raise error
+
+
+def test_who_asks_says_what_a_refusal_is() -> None:
+    with pytest.raises(ServerError, match="could not do it: x"), translated("do it", refused=ServerError):
+        raise docker.errors.APIError("x")
 
 
 @pytest.mark.parametrize("bug", [KeyError("x"), TypeError("x"), AttributeError("x"), AssertionError("x")])

@@ -10,7 +10,7 @@ import pytest
 from devreg.engine import images
 from devreg.engine.client import Engine, connect
 from devreg.model.credentials import Credentials
-from devreg.model.errors import DevregError, NotAuthorized, NotFound, RegistryUnreachable, ServerError, UploadFailed
+from devreg.model.errors import DevregError, EngineRefused, NotAuthorized, NotFound, RegistryUnreachable, UploadFailed
 from devreg.model.events import Event, Layer, Listener, silent
 from devreg.model.reference import Reference
 from tests.unit.engine.fake import DIGEST, FakeEngine
@@ -126,7 +126,7 @@ def test_an_image_is_imported_from_a_file_system(engine: Engine, fake: FakeEngin
 
 def test_an_import_that_the_engine_refuses_is_a_failure(engine: Engine, fake: FakeEngine) -> None:
     fake.refusals["POST /images/create"] = (500, "no space left on device")
-    with pytest.raises(ServerError, match="no space left on device"):
+    with pytest.raises(EngineRefused, match="no space left on device"):
         images.import_rootfs(engine, io.BytesIO(b"tar"), "hello:1")
 
 
@@ -138,5 +138,22 @@ def test_an_image_is_removed_once(engine: Engine, fake: FakeEngine) -> None:
 
 def test_an_engine_that_goes_away_is_not_taken_for_a_missing_image(engine: Engine, fake: FakeEngine) -> None:
     fake.refusals["GET /images/"] = (500, "database is locked")
-    with pytest.raises(ServerError, match="database is locked"):
+    with pytest.raises(EngineRefused, match="database is locked"):
         images.exists(engine, "app:1")
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("abcdef012345", True),
+        ("abcd", True),
+        ("abcdef012345" + "0" * 52, True),
+        ("beef", False),
+        ("cafe", False),
+        ("app:1", False),
+        ("abc", False),
+    ],
+)
+def test_an_id_is_told_from_a_name(engine: Engine, fake: FakeEngine, image: str, expected: bool) -> None:
+    fake.images |= {"app:2": f"sha256:abcdef012345{'0' * 52}", "beef": f"sha256:{'1' * 64}"}
+    assert images.is_id(engine, image) is expected

@@ -66,4 +66,5 @@ def await_listener(path: Path) -> None:
             if probe.connect_ex(str(path)) == 0:
                 return
         assert time.monotonic() < deadline
+        time.sleep(0.005)
         time.sleep(0.02)

@@ -68,7 +68,6 @@ def test_the_contents_of_a_package_are_a_file_that_goes_away(tmp_path: Path) -> 
     assert not tar.exists()
 
 
-@pytest.mark.xfail(strict=True, reason="CommandFailed leaves as it is: exit code 3")
 def test_a_package_that_cannot_be_unpacked_is_a_foreseen_failure(programs: Programs, tmp_path: Path) -> None:
     programs.add("dpkg-deb", "echo 'No space left on device' >&2; exit 2")
     with pytest.raises(ServerError, match="No space left"), packages.contents(Package("a", "libs", tmp_path / "a.deb")):

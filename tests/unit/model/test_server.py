@@ -22,7 +22,7 @@ BASE = Container("nginx", "devreg-nginx", "nginx:1", ("nginx",), {"/run": "v"}, 
         ("0.0.0.0:80", Listen(ANY, 80), "0.0.0.0:80", "127.0.0.1:80"),
         (":80", Listen(ANY, 80), "0.0.0.0:80", "127.0.0.1:80"),
         ("[::1]:5000", Listen("::1", 5000), "[::1]:5000", "[::1]:5000"),
-        ("[::]:5000", Listen("::", 5000), "[::]:5000", "127.0.0.1:5000"),
+        ("[::]:5000", Listen("::", 5000), "[::]:5000", "[::1]:5000"),
         ("10.0.0.5:65535", Listen("10.0.0.5", 65535), "10.0.0.5:65535", "10.0.0.5:65535"),
     ],
 )
@@ -65,6 +65,22 @@ def test_any_text_is_a_place_or_a_usage_error(text: str) -> None:
     except UsageError:
         return
     assert Listen.parse(str(listen)) == listen
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (Listen("127.0.0.1", 1), Listen("127.0.0.1", 1), True),
+        (Listen("127.0.0.1", 1), Listen("127.0.0.1", 2), False),
+        (Listen("127.0.0.1", 1), Listen("127.0.0.2", 1), False),
+        (Listen("127.0.0.1", 1), Listen(ANY, 1), True),
+        (Listen("::", 1), Listen("127.0.0.1", 1), True),
+        (Listen("::1", 1), Listen("127.0.0.1", 1), False),
+    ],
+)
+def test_who_cannot_listen_beside_whom(one: Listen, other: Listen, expected: bool) -> None:
+    assert one.collides(other) is expected
+    assert other.collides(one) is expected
 
 
 def test_loopback() -> None:

@@ -43,7 +43,7 @@ def test_layers_are_told_of_every_few_seconds_only(capsys: pytest.CaptureFixture
         clock[0] += 6
         listener(Layer(A, "Pushing", 4_500_000, 5_000_000))
         listener(Layer(A, "Pushing", 4_600_000, 5_000_000))
-    assert capsys.readouterr().err == "  1 of 2 layers done; 4.5 MB of 5.0 MB in transfer\n"
+    assert capsys.readouterr().err == "  1 of 2 layers done, 4.5 MB of 5.0 MB moved; layer already exists\n"
 
 
 def test_the_layers_of_one_image_are_forgotten_with_the_next(

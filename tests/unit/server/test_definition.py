@@ -62,7 +62,7 @@ def test_the_default_images_are_those_of_the_settings() -> None:
         "proxy_set_header Host $http_host;",
         "proxy_set_header X-Real-IP $remote_addr;",
         "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
-        "proxy_set_header X-Forwarded-Proto $scheme;",
+        "proxy_set_header X-Forwarded-Proto $outer_scheme;",
         "add_header Docker-Distribution-Api-Version $docker_distribution_api_version always;",
     ],
 )
@@ -122,3 +122,88 @@ def test_an_anonymous_push_is_told_from_an_anonymous_pull(query: str, refused: b
     assert pattern
     assert (re.search(pattern[1], f" {query}") is not None) is refused
     assert re.search(pattern[1], f"Basic YTpi {query}") is None
+
+
+def variable(source: str, target: str, value: str) -> str:
+    """What nginx's `map $source $target` makes of a value: exact words and `~*` patterns, else the default."""
+    found = re.search(rf"map \${source} \${target} {{(.*?)\n  }}", PLAIN, re.DOTALL)
+    assert found
+    rules = re.findall(r"^\s*(\S+|\"[^\"]+\") (\S+);", found[1], re.MULTILINE)
+    for key, result in rules:
+        pattern = key.strip('"')
+        if pattern.startswith("~*") and re.search(pattern[2:], value, re.IGNORECASE):
+            return str(result)
+    return str(dict(rules)["default"])
+
+
+@pytest.mark.parametrize(
+    ("said", "scheme"),
+    [
+        ("https", "https"),
+        ("HTTPS", "https"),
+        ("", "$scheme"),
+        ("http", "$scheme"),
+        ("https, http", "$scheme"),
+        ("https://evil.example/", "$scheme"),
+    ],
+)
+def test_behind_tls_the_challenge_leads_to_https(said: str, scheme: str) -> None:
+    assert variable("http_x_forwarded_proto", "outer_scheme", said) == scheme
+    assert """Bearer realm="$outer_scheme://$http_host/v2/token",service="devreg\"""" in PLAIN
+    assert 'realm="$scheme' not in PLAIN
+
+
+REFUSED_PATHS = re.compile(re.findall(r'\$request_uri ~ "([^"]+)"', PLAIN)[0])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v2/../v2/",
+        "/v2/./app/tags/list",
+        "/v2/app/..",
+        "/v2/app/.",
+        "/v2/app/..?n=1",
+        "/v2//app/tags/list",
+        "//v2/",
+        "/v2/token#/../app/blobs/uploads/",
+        "/v2/%2e%2e/v2/",
+        "/v2/%2E./",
+        "/v2/app%2fblobs",
+        "/v2/app%2Fblobs",
+        "/v2/token%23",
+        "/v2/token%3f",
+        "/v2/token%3F",
+        "/v2/app%5c..",
+        "/v2/app%00",
+    ],
+)
+def test_a_path_that_could_be_read_in_two_ways_is_refused(path: str) -> None:
+    assert REFUSED_PATHS.search(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v2/",
+        "/v2/token?service=devreg&scope=repository%3Aa%2Fb%3Apull",
+        "/v2/token?account=a#b//../%00",
+        "/v2/team/app.x/tags/list",
+        "/v2/a..b/manifests/..1",
+        "/v2/app/manifests/v1.0..2",
+        f"/v2/team/app/manifests/sha256:{'a' * 64}",
+        f"/v2/team/app/manifests/sha256%3A{'a' * 64}",
+        "/v2/app/blobs/uploads/?mount=sha256%3Aab&from=a%2Fb",
+        "/v2/app/blobs/uploads/3f-c0?_state=a.b//c%2F..",
+        "/v2/_catalog?last=a%2F..%2Fb&n=100",
+    ],
+)
+def test_no_path_of_a_client_is_refused(path: str) -> None:
+    assert not REFUSED_PATHS.search(path)
+
+
+def test_the_ping_is_a_read_and_reaches_the_ping_only() -> None:
+    ping = re.search(r"location = /v2/ {(.*?)\n    }\n", PLAIN, re.DOTALL)
+    assert ping
+    assert re.search(r"if \(\$is_read = 0\) {\s*return 405 ", ping[1])
+    assert "proxy_pass http://registry/v2/;" in ping[1]
