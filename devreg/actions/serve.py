@@ -169,10 +169,15 @@ def _refuse_busy(engine: Engine, listen: Listen, existing: dict[str, Found]) -> 
 def _wait_until_it_answers(engine: Engine, listen: Listen) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not _answers(listen):
-        stopped = [found.name for found in containers.find(engine).values() if not found.running]
-        if stopped or time.monotonic() > deadline:
-            why = f"{' and '.join(stopped)} stopped" if stopped else f"no answer within {_START_SECONDS} s"
-            raise ServerError(f"the registry did not start: {why}", hint="`devreg registry logs` says why")
+        for found in containers.find(engine).values():
+            if not found.running:
+                said = containers.last_line(engine, found.id)
+                raise ServerError(f"{found.name} stopped: {said}", hint="mend what it says, then run the command again")
+        if time.monotonic() > deadline:
+            raise ServerError(
+                f"the registry does not answer at {listen.address} within {_START_SECONDS} s",
+                hint="does a firewall or a proxy stand between? `devreg registry logs nginx` shows what arrives",
+            )
         time.sleep(_POLL_SECONDS)
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -29,18 +30,18 @@ def run(app: typer.Typer, words: Sequence[str]) -> int:
     for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
             signal.signal(number, _as_interrupt)
+    code = 0
     try:
         code = _run(app, words)
         sys.stdout.flush()
-        return code
     except BrokenPipeError:
-        # The reader of a pipe has gone, as `head` does: nobody is left to tell.
+        # The reader of a pipe has gone, as `head` does: that is no failure, and nobody is left to tell.
         _close_stdout()
-        return 0
     except OSError as error:
         _close_stdout()
         console.failure(f"the result could not be written: {error.strerror}", "make room where stdout leads to")
         return PartlyDone.exit_code
+    return code
 
 
 def _run(app: typer.Typer, words: Sequence[str]) -> int:
@@ -85,7 +86,8 @@ def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _tell(words: Sequence[str], as_json: bool, code: str, message: str, hint: str, exit_code: int) -> int:
     if as_json and code != PartlyDone.code:  # a command that was partly done has printed its document
-        document.failure(_command(words), code, message, hint)
+        with suppress(BrokenPipeError):  # the exit code still tells
+            document.failure(_command(words), code, message, hint)
     else:
         console.failure(message, hint)
     return exit_code

@@ -179,6 +179,12 @@ def logs(engine: Engine, id: str, *, tail: int | None, follow: bool) -> Iterator
         yield from container.logs(stream=True, follow=True, tail="all" if tail is None else tail)
 
 
+def last_line(engine: Engine, id: str) -> str:
+    """The last thing that a container said."""
+    text = b"".join(logs(engine, id, tail=5, follow=False)).decode(errors="replace")
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
+
+
 def publisher(engine: Engine, listen: Listen) -> str | None:
     """The name of a running container, not of ours, that is published where we want to be; None when none is."""
     with _translated("look for containers on the port"):

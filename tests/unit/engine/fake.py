@@ -98,7 +98,7 @@ class FakeEngine:
 
     `refusals` maps `METHOD /path-prefix` to a status and a message; `seed` holds files that new containers of a name
     find in their volumes; with `breaks_off` streams end in the middle. What is in `meanwhile` happens, one thing each
-    time, just before a program runs in a container. `made` says when each volume was.
+    time, just before a program runs in a container.
     """
 
     def __init__(self) -> None:
@@ -113,7 +113,6 @@ class FakeEngine:
         self.containers: dict[str, Held] = {}
         self.networks: dict[str, dict[str, str]] = {}
         self.volumes: dict[str, dict[str, str]] = {}
-        self.made: dict[str, str] = {}
         self.push_lines = list(PUSH_LINES)
         self.pull_lines = list(PULL_LINES)
         self.seed: dict[str, dict[str, bytes]] = {}
@@ -318,13 +317,12 @@ def _list_networks(engine: FakeEngine, request: Request) -> Reply:
 def _volume(engine: FakeEngine, _request: Request, name: str) -> Reply:
     if name not in engine.volumes:
         return _missing("volume", name)
-    return _json({"Name": name, "Labels": engine.volumes[name] or None, "CreatedAt": engine.made.get(name, "once")})
+    return _json({"Name": name, "Labels": engine.volumes[name] or None})
 
 
 def _create_volume(engine: FakeEngine, request: Request) -> Reply:
     name = request.json["Name"]
     engine.volumes[name] = request.json.get("Labels") or {}
-    engine.made[name] = f"2024-05-06T07:08:{len(engine.asked) % 60:02}Z"
     return _json({"Name": name}, 201)
 
 

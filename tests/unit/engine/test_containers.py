@@ -274,21 +274,26 @@ def test_a_foreign_network_is_refused_and_stays(engine: Engine, fake: FakeEngine
 
 
 def test_a_volume_is_made_once(engine: Engine, fake: FakeEngine) -> None:
-    assert networks.volume_made(engine, "data") is None
+    assert not networks.has_volume(engine, "data")
+    assert networks.volume_id(engine, "data") is None
     networks.ensure_volume(engine, "data")
     networks.ensure_volume(engine, "data")
     assert len(fake.requests("POST", "/volumes/create")) == 1
-    assert fake.volumes["data"] == {LABEL_ROLE: "volume"}
-    assert networks.volume_made(engine, "data") == fake.made["data"]
+    assert fake.volumes["data"][LABEL_ROLE] == "volume"
+    first = networks.volume_id(engine, "data")
+    assert first
     assert networks.remove_volume(engine, "data") is True
     assert networks.remove_volume(engine, "data") is False
     assert fake.volumes == {}
+    networks.ensure_volume(engine, "data")
+    assert networks.volume_id(engine, "data") not in (None, first)  # another one of the same name
 
 
 def test_a_foreign_volume_is_used_as_it_is_and_stays(engine: Engine, fake: FakeEngine) -> None:
     fake.volumes["data"] = {}
     networks.ensure_volume(engine, "data")
-    assert networks.volume_made(engine, "data")
+    assert networks.has_volume(engine, "data")
+    assert networks.volume_id(engine, "data") is None
     assert networks.remove_volume(engine, "data") is False
     assert fake.volumes == {"data": {}}
 
