@@ -8,9 +8,11 @@ import typer
 
 from devreg.cli.options import Json, settings
 from devreg.output import console, document, tables
-from devreg.settings import user_file
+from devreg.settings import SETTINGS, user_file
 
-group = typer.Typer(help="Show the settings, or set one.", invoke_without_command=True, rich_markup_mode=None)
+_KEYS = "\n".join(f"{each.key:<15} {each.help}" for each in SETTINGS.values())
+
+group = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +20,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="config")
 
 
-@group.callback()
+@group.callback(help=f"Show the settings, or set one.\n\n\b\n{_KEYS}")
 def show(context: typer.Context, as_json: Json = False) -> None:
     """Show the settings, or set one."""
     if context.invoked_subcommand:
