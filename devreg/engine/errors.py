@@ -75,7 +75,7 @@ def _nobody_answers() -> EngineUnreachable:
         )
     return EngineUnreachable(
         "no engine answers: is Docker running?",
-        hint="start it (`sudo systemctl start docker`), or let `devreg quickstart` set one up",
+        hint="start it (`sudo systemctl start docker`), or let `sudo devreg quickstart` set one up",
     )
 
 
