@@ -59,7 +59,8 @@ def _change(command: str, given: str | None, restart: bool, yes: bool, as_json: 
         plan = action.plan(engine, address, trusted=command == "trust")
         if plan.changed and plan.stops:
             names = (f"{each.name}{'' if each.comes_back else ' (for good)'}" for each in plan.stops)
-            agreed(f"Restarting Docker stops {', '.join(names)}. Go on?", yes)
+            console.note(f"restarting Docker stops {', '.join(names)}")
+            agreed("Go on?", yes)
     carry_out = action.trust if command == "trust" else action.untrust
     with reporting() as listener:
         done = carry_out(engine, address, restart=restart, listener=listener)

@@ -53,3 +53,19 @@ def test_undo_stops_the_engine_that_runs_now_and_removes_it(bare: Machine) -> No
     assert {"engine", "packages", "registry"} <= {step["name"] for step in undone["data"]["steps"]}
     assert bare.run("pgrep", "dockerd", check=False).returncode == 1
     assert bare.run("sh", "-c", "command -v dockerd", check=False).returncode != 0
+
+
+def test_an_init_script_that_works_is_used_and_undone(bare: Machine) -> None:
+    """Docker is installed and stopped. Limits are not to be set without more rights than a container has."""
+    bare.run("apt-get", "install", "-y", "--no-install-recommends", "docker.io")
+    bare.run("sed", "-i", "s/ulimit .*/:/", "/etc/init.d/docker")
+    tour = json.loads(bare.run("devreg", "quickstart", "--yes", "--json").stdout)
+    (engine,) = (step for step in tour["data"]["steps"] if step["name"] == "engine")
+    assert "started by its init script; to stop it: service docker stop" in engine["detail"]
+    words = ("trust", "second.example:5000", "--restart", "--yes", "--json")
+    assert json.loads(bare.run("devreg", *words).stdout)["data"]["applied"] == "restart"
+    bare.run("devreg", "registry", "up")  # waits until it is back
+    undone = json.loads(bare.run("devreg", "quickstart", "--undo", "--yes", "--json").stdout)
+    assert {"engine", "registry"} <= {step["name"] for step in undone["data"]["steps"]}
+    assert bare.run("pgrep", "dockerd", check=False).returncode == 1
+    assert bare.run("sh", "-c", "command -v dockerd").returncode == 0  # it was there before
