@@ -77,7 +77,7 @@ def undo(record: Record, engine: Engine | None, listener: Listener) -> list[Step
     results: list[StepResult] = []
     kept = _in_use(engine)
     if kept and (_STARTED in record.entries or _PACKAGES in record.entries):
-        return [StepResult("engine", "unchanged", f"Docker stays: {kept} in it was not made by quickstart")]
+        return [StepResult("engine", "unchanged", f"Docker stays: it holds {kept} that quickstart has not made")]
     if started := record.entries.get(_STARTED):
         listener(Step("stopping Docker"))
         engine_setup.stop(started)
