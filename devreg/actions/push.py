@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from devreg.actions.reach import open_registry
@@ -11,7 +10,7 @@ from devreg.engine import images
 from devreg.engine.client import Engine
 from devreg.host import credentials as stored
 from devreg.model.address import Address
-from devreg.model.errors import DevregError, RegistryUnreachable, UploadFailed, UsageError
+from devreg.model.errors import DevregError, NotAuthorized, UploadFailed, UsageError
 from devreg.model.events import Listener, Step
 from devreg.model.reference import Destination, Reference
 from devreg.model.results import Pulled, Pushed
@@ -97,10 +96,15 @@ def _push_one(engine: Engine, image: str, name: Reference, timeout: float, liste
 def _refuse_stale(registry: Address, name: Reference, timeout: float) -> None:
     """Credentials that the registry refuses fail here with its reason; the engine would try for most of a minute.
 
-    A registry that devreg does not reach is left to the engine, which may have another way there.
+    Whatever else goes wrong is left to the engine, which may have another way to the registry.
     """
-    with suppress(RegistryUnreachable), open_registry(registry, timeout=timeout) as opened:
-        opened.prove_write(name.repository)
+    try:
+        with open_registry(registry, timeout=timeout) as opened:
+            opened.prove_write(name.repository)
+    except NotAuthorized:
+        raise
+    except DevregError:
+        return
 
 
 def _next_step(registry: Address, timeout: float) -> str:

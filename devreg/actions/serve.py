@@ -33,7 +33,7 @@ _LOCK = "server.lock"
 class Wish:
     """What `up` is asked for. `listen` None: where the server is now, else `default_listen`.
 
-    `user` and `password` None: this machine's user, and a generated password, should there be no users yet.
+    `user` is made when there are no users yet, with `password`, or a generated one for None.
     """
 
     listen: Listen | None
@@ -60,7 +60,8 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
         changed = not _matches(existing, wanted)
         if changed:
             _replace(engine, existing, wanted, where, listener)
-        _wait_until_it_answers(engine, where)
+        else:
+            _wait_until_it_answers(engine, where)
         now = status(engine)
         made, generated = users.first(engine, wish.user, wish.password)
     if wish.password is not None and not made:

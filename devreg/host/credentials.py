@@ -57,6 +57,8 @@ def _store(key: str, credentials: Credentials) -> Kept:
         _drop(config, key)
         return Kept(f"the credential helper {helper}")
     auths = config.setdefault("auths", {})
+    for old in _spellings(config, key):
+        del auths[old]
     plain = f"{credentials.username}:{credentials.secret}".encode()
     auths[key] = (
         {"auth": base64.b64encode(b"<token>:").decode(), "identitytoken": credentials.secret}
@@ -127,12 +129,17 @@ def _alone() -> Iterator[None]:
 
 def _drop(config: dict[str, Any], key: str) -> bool:
     """Take an entry out of config.json, in whichever of its spellings."""
-    spellings = [each for each in config.get("auths", {}) if _same(each, key)]
+    spellings = _spellings(config, key)
     for spelling in spellings:
         del config["auths"][spelling]
     if spellings:
         _write(config)
     return bool(spellings)
+
+
+def _spellings(config: dict[str, Any], key: str) -> list[str]:
+    """The keys under which config.json has a registry."""
+    return [each for each in config.get("auths", {}) if _same(each, key)]
 
 
 def _entry(config: dict[str, Any], key: str) -> Credentials | None:

@@ -18,6 +18,7 @@ from devreg.model.errors import EngineUnreachable
 # docker.io needs the parser where the kernel has AppArmor, and certificates for hubs; both are only recommended by it.
 PACKAGES = ("docker.io", "apparmor", "ca-certificates")
 LOG = Path("/var/log/dockerd.log")
+DATA = (Path("/var/lib/docker"), Path("/var/lib/containerd"))
 DETACHED = "a detached dockerd"
 # What dockerd writes of itself: its process id, and an identity that nothing uses any more.
 _PID_FILE = Path("/var/run/docker.pid")
@@ -25,9 +26,6 @@ _KEY = Path("/etc/docker/key.json")
 _SERVICE_SECONDS = 90
 _ANSWER_SECONDS = 30
 _POLL_SECONDS = 0.2
-
-
-DATA = (Path("/var/lib/docker"), Path("/var/lib/containerd"))
 
 
 def has_data() -> bool:

@@ -253,3 +253,10 @@ def test_the_file_is_where_docker_config_says(monkeypatch: pytest.MonkeyPatch, h
     assert credentials.config_file() == home / ".docker/config.json"
     monkeypatch.setenv("DOCKER_CONFIG", "/elsewhere")
     assert credentials.config_file() == Path("/elsewhere/config.json")
+
+
+def test_a_login_replaces_the_entry_that_an_old_client_wrote_as_a_url(config: Path) -> None:
+    config.write_text(json.dumps({"auths": {"https://reg.example:5000/v1/": {"auth": "b2xkOm9sZA=="}}}))
+    credentials.store(REG, ALICE)
+    assert credentials.lookup(REG) == ALICE
+    assert list(json.loads(config.read_text())["auths"]) == ["reg.example:5000"]
