@@ -85,7 +85,7 @@ def find(path: Path) -> Dockerd:
         )
     try:
         return _describe(psutil.Process(pid), path)
-    except psutil.Error as error:
+    except (psutil.Error, ProcessLookupError) as error:
         raise EngineUnreachable(f"the engine behind {path} went away: {error}", hint="is Docker running?") from error
 
 
@@ -204,14 +204,15 @@ def _is_orphan(process: psutil.Process) -> bool:
     """Whether nobody waits for this process to end: it has outlived who started it.
 
     A script or supervisor that runs as process 1 keeps its children in its own session. Any other living parent may
-    be a supervisor, unless the session's first process is gone: then the parent has only adopted it.
+    be a supervisor, unless it can only have adopted the process: that needs another session, whose first process is
+    gone. The parent's own session may have lost its first process too: supervisors become daemons by that.
     """
     if process.pid == 1:
         return False
-    session = os.getsid(process.pid)
-    if process.ppid() in (0, 1):
+    session, parent = os.getsid(process.pid), process.ppid()
+    if parent in (0, 1):
         return session != os.getsid(1)
-    return not psutil.pid_exists(session)
+    return session != os.getsid(parent) and not psutil.pid_exists(session)
 
 
 def _log(pid: int) -> Path:

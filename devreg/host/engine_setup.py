@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from devreg.host.processes import lives
 from devreg.host.run import CommandFailed, detach, run
 from devreg.model.errors import EngineUnreachable
 
@@ -84,7 +85,7 @@ def _stop_detached() -> None:
         process = psutil.Process(int(_PID_FILE.read_text()))
         if process.name() == "dockerd":
             process.terminate()
-            _wait(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+            _wait(lambda: not lives(process.pid))
 
 
 def _detached(answers: Callable[[], bool]) -> dict[str, str]:
@@ -94,9 +95,9 @@ def _detached(answers: Callable[[], bool]) -> dict[str, str]:
         raise EngineUnreachable(
             f"dockerd could not be started: {error}", hint="install Docker, then try again"
         ) from error
-    if _wait(lambda: answers() or not psutil.pid_exists(pid)) and answers():
+    if _wait(lambda: answers() or not lives(pid)) and answers():
         return {"how": DETACHED, "stop": f"kill $(cat {_PID_FILE})"}
-    with suppress(ProcessLookupError):
+    if lives(pid):
         os.kill(pid, signal.SIGTERM)
     raise EngineUnreachable(f"dockerd does not start here: {_last_words()}", hint=f"{LOG} has all that it said")
 

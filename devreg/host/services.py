@@ -10,9 +10,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
-
 from devreg.host.dockerd import Dockerd, Manager
+from devreg.host.processes import lives
 from devreg.host.run import CommandFailed, detach, run
 
 _RELOAD_SECONDS = 30
@@ -83,22 +82,14 @@ def _restart_detached(dockerd: Dockerd, answers: Callable[[], bool]) -> Dockerd:
     if launch is None:
         raise ServiceFailed(f"dockerd (process {dockerd.pid}) has a parent that may watch over it; restart it there")
     with suppress(ProcessLookupError):
-        if _runs(dockerd.pid):
+        if lives(dockerd.pid):
             os.kill(dockerd.pid, signal.SIGTERM)
-    _wait(_RESTART_SECONDS, lambda: not _runs(dockerd.pid), f"dockerd (process {dockerd.pid}) does not stop")
+    _wait(_RESTART_SECONDS, lambda: not lives(dockerd.pid), f"dockerd (process {dockerd.pid}) does not stop")
     pid = detach(launch.argv, log=launch.log, cwd=launch.cwd, env=launch.env, limits=launch.limits)
-    _wait(_RESTART_SECONDS, lambda: not _runs(pid) or answers(), "dockerd was started, but does not answer")
-    if not _runs(pid):
+    _wait(_RESTART_SECONDS, lambda: not lives(pid) or answers(), "dockerd was started, but does not answer")
+    if not lives(pid):
         raise ServiceFailed(f"dockerd ended at once: {_last_line(launch.log)}")
     return replace(dockerd, pid=pid)
-
-
-def _runs(pid: int) -> bool:
-    """Whether the process is there and not a zombie: process 1 of many a container never collects the ended."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _wait(seconds: float, done: Callable[[], bool], complaint: str) -> None:

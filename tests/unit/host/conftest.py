@@ -28,8 +28,9 @@ while True:
 
 @pytest.fixture
 def dockerd(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Start a stand-in as an orphan (or with `child=True` as a child of the test) and return its socket.
+    """Start a stand-in as an orphan and return its socket.
 
+    With `child=True` it is a child of the test, with `daemon=True` one of a parent that has become a daemon itself.
     Its arguments come after the socket's path; its words go to the file `log` beside the socket.
     """
     program = tmp_path / "dockerd"
@@ -39,10 +40,14 @@ def dockerd(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     path = tmp_path / "s"
     children: list[subprocess.Popen[bytes]] = []
 
-    def start(*flags: str, child: bool = False) -> Path:
+    def start(*flags: str, child: bool = False, daemon: bool = False) -> Path:
         argv = [str(program), str(script), str(path), *flags]
         if child:
             children.append(subprocess.Popen(argv, cwd=tmp_path, stdout=subprocess.DEVNULL))
+        elif daemon:
+            # The first process of the session ends; the second, its parent no more, waits for dockerd.
+            parent = ["sh", "-c", '("$@"; true) >/dev/null 2>&1 &', "sh", *argv]
+            subprocess.run(parent, cwd=tmp_path, check=True, start_new_session=True)
         else:
             detach(argv, log=tmp_path / "log", cwd=tmp_path, env={"MARK": "kept"})
         await_listener(path)

@@ -53,8 +53,9 @@ def test_an_orphan_can_be_started_again_just_as_it_was(dockerd: Start, tmp_path:
     assert "kept" not in repr(found)
 
 
-def test_a_child_may_be_watched_over(dockerd: Start) -> None:
-    assert not find(dockerd(child=True)).restartable
+@pytest.mark.parametrize("parent", ["child", "daemon"])
+def test_a_living_parent_may_watch_over_it(dockerd: Start, parent: str) -> None:
+    assert not find(dockerd(**{parent: True})).restartable
 
 
 def test_an_init_script_is_known_by_its_pid_file(

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from devreg.host import engine_setup
+from devreg.host.processes import lives
 from devreg.model.errors import EngineUnreachable
 from tests.unit.host.programs import Programs
 
@@ -124,7 +125,7 @@ def test_detached_where_there_is_neither_and_stopped_again(dockerd: Callable[[],
     started = engine_setup.start(dockerd)
     process = psutil.Process(int(engine_setup._PID_FILE.read_text()))
     engine_setup.stop(started)
-    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    assert not lives(process.pid)
 
 
 @pytest.mark.usefixtures("programs")

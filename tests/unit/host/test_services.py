@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from devreg.host import services
 from devreg.host.dockerd import Dockerd, Manager, find
+from devreg.host.processes import lives
 from devreg.host.run import CommandFailed, Completed
 from tests.unit.host.conftest import await_listener
 
@@ -102,7 +102,7 @@ def test_a_detached_dockerd_is_started_again_as_it_was(dockerd: Start, tmp_path:
 
     after = services.restart(before, answers)
     assert after.pid != before.pid
-    assert not psutil.pid_exists(before.pid) or psutil.Process(before.pid).status() == psutil.STATUS_ZOMBIE
+    assert not lives(before.pid)
     assert find(path) == replace(before, pid=after.pid)
     assert lines(tmp_path / "log", 2) == ["up kept", "up kept"]
 
@@ -118,4 +118,4 @@ def test_who_may_be_watched_over_is_not_stopped(dockerd: Start) -> None:
     before = find(dockerd(child=True))
     with pytest.raises(services.ServiceFailed, match="may watch over it"):
         services.restart(before, lambda: True)
-    assert psutil.pid_exists(before.pid)
+    assert lives(before.pid)
