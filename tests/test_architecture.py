@@ -22,7 +22,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # What each folder may import of devreg, besides itself and the version in devreg/__init__.py.
 ARROWS: dict[str, set[str]] = {
     "cli": {"actions", "output", "model", "settings"},
-    "actions": {"engine", "registry", "host", "server", "model"},
+    "actions": {"flavours", "engine", "registry", "host", "server", "model"},
+    "flavours": {"engine", "host", "model"},
     "engine": {"model"},
     "registry": {"model"},
     "host": {"model"},
@@ -44,10 +45,9 @@ OWNERS = {
     **dict.fromkeys(("rich",), "output"),
     **dict.fromkeys(("typer", "click"), "cli"),
     **dict.fromkeys(("bcrypt",), "server"),
-    **dict.fromkeys(("tomlkit",), "settings"),
 }
 PRINTERS = {"output", "cli"}
-HEAVY = {"docker", "httpx", "requests", "rich.table", "rich.console", "bcrypt", "psutil", "tomlkit"}
+HEAVY = {"docker", "httpx", "requests", "rich.table", "rich.console", "bcrypt", "psutil", "tomlkit", "ruamel"}
 MAX_FILE, MAX_FUNCTION = 350, 60
 
 

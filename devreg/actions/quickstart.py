@@ -16,8 +16,9 @@ from devreg.actions import trust as trusts
 from devreg.actions.reach import open_registry
 from devreg.engine import images, networks
 from devreg.engine.client import Engine
+from devreg.flavours.found import found
 from devreg.host import credentials as stored
-from devreg.host.state import Record
+from devreg.host.state import Record, state_folder
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
 from devreg.model.errors import NotAuthorized, NotFound, ServerError
@@ -137,7 +138,8 @@ def _trust(engine: Engine, address: Address, record: Record, listener: Listener)
         return StepResult("trust", "unchanged", "Docker always trusts loopback addresses")
     if not _trusted(engine, address):
         record.note(TRUST, str(address))
-    done = trusts.trust(engine, address, restart=False, listener=listener)
+    flavour = found(engine, state_folder())
+    done = trusts.carry_out(flavour, trusts.Wish((address,)), listener=listener)
     return StepResult("trust", "changed" if done.changed else "unchanged", f"Docker trusts {address}")
 
 

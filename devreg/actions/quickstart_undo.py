@@ -11,7 +11,8 @@ from devreg.actions.quickstart import IMAGES, LOGIN, PUSHED, RECORD, SERVER, SER
 from devreg.actions.reach import open_registry
 from devreg.engine import images, networks
 from devreg.engine.client import Engine
-from devreg.host.state import Record
+from devreg.flavours.found import found
+from devreg.host.state import Record, state_folder
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, EngineUnreachable
 from devreg.model.events import Listener
@@ -115,6 +116,7 @@ def _untrust(engine: Engine, record: Record, listener: Listener) -> list[StepRes
     address = record.entries.get(TRUST)
     if not address:
         return []
-    trusts.untrust(engine, Address.parse(address), restart=False, listener=listener)
+    wish = trusts.Wish((Address.parse(address),), trusted=False)
+    trusts.carry_out(found(engine, state_folder()), wish, listener=listener)
     record.forget(TRUST)
     return [StepResult("trust", "changed", f"Docker no longer trusts {address}")]

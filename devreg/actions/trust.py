@@ -1,221 +1,181 @@
-"""`devreg trust` and `devreg untrust`: an address in the engine's list of insecure registries, proven live."""
+"""`devreg trust` and `devreg untrust`: addresses in an engine's list of insecure registries, proven live."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-from devreg.actions.daemon_change import Change, carry_out, put_back
-from devreg.actions.daemon_target import FLAVOUR, Target, locate
-from devreg.engine.client import Engine
+from devreg.flavours.flavour import Applied, Flavour
 from devreg.host import files
+from devreg.host.edits import Edit
 from devreg.host.state import state_folder
-from devreg.model import daemon_json
+from devreg.host.trust_record import TrustRecord
 from devreg.model.address import Address
-from devreg.model.engine import EngineInfo, RunningContainer
-from devreg.model.errors import ConfigUnusable, DevregError, EngineRefused, UsageError
+from devreg.model.engine import RunningContainer
+from devreg.model.errors import ConfigUnusable
 from devreg.model.events import Listener, Warn
-from devreg.model.insecure_entry import accepted, has_entry, lint
-from devreg.model.results import Trusted
+from devreg.model.insecure_entry import has_entry
+from devreg.model.results import Probe, Trusted
+from devreg.model.verdict import Reach, Verdict
 
-_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
+LOCK = "daemon.json.lock"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user asks for. `trusted`: whether `addresses` are to be trusted, or not. `restart`: even where a reload
+    would do. `force`: bring along what others have changed and the engine has not read yet."""
+
+    addresses: tuple[Address, ...]
+    trusted: bool = True
+    restart: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What `trust` or `untrust` would do. `changed` False: nothing. `stops`: running containers that a restart would
-    stop; `needs_restart`: a reload is known not to do on this engine."""
+    """What a wish takes. `todo`: the addresses that are not as wished yet. `stops`: the containers that it stops."""
 
-    address: str
     flavour: str
     file: str
-    changed: bool
-    needs_restart: bool
+    todo: tuple[Address, ...]
+    edits: tuple[Edit, ...]
+    applied: Applied
     stops: tuple[RunningContainer, ...]
-
-
-@dataclass(frozen=True)
-class _View:
-    """An address as the file and the live engine have it. `network`: the trusted network that the address is in."""
-
-    target: Target
-    entry: str
-    before: bytes | None
-    text: str
-    listed: bool
-    live: bool
-    network: str | None
+    notes: tuple[str, ...] = ()
 
     @property
-    def file(self) -> Path:
-        return self.target.dockerd.config_file
+    def changed(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.todo)
 
     @property
-    def by_flag(self) -> bool:
-        return has_entry(self.target.dockerd.flags, self.entry)
-
-    def settled(self, trusted: bool) -> bool:
-        """Whether everything is as it should be already."""
-        if trusted and (self.network or (self.by_flag and self.live)):
-            return True
-        return self.listed is trusted and self.live is trusted
+    def diff(self) -> str:
+        """The change as a unified diff; empty where no file changes."""
+        return "".join(_diff(edit) for edit in self.edits)
 
 
-def plan(engine: Engine, address: Address, *, trusted: bool = True) -> Plan:
-    """What it would take to have `address` trusted, or not. Reads only. Raises as `trust` does, but needs no root."""
-    view = _look(engine, address)
-    info = view.target.info
-    return Plan(
-        address=view.entry,
-        flavour=FLAVOUR,
-        file=str(view.file),
-        changed=not view.settled(trusted),
-        needs_restart=view.target.reload_loses_list,
-        stops=_stopped_by_restart(engine, info),
-    )
+def plan(flavour: Flavour, wish: Wish) -> Plan:
+    """What it would take. Reads only, and needs no root.
 
-
-def trust(engine: Engine, address: Address, *, restart: bool, listener: Listener, state: Path | None = None) -> Trusted:
-    """Have the engine use plain HTTP or unverified TLS for `address`.
-
-    `restart`: restart Docker instead of reloading it. `state`: the folder for lock and backups, /var/lib/devreg.
-    Raises ConfigUnusable (an engine or file that cannot be changed: nothing was), EngineRefused (undone),
-    RollbackFailed (undoing failed too), EngineUnreachable.
+    Raises ConfigUnusable for files that cannot be changed, with line and column; EngineRefused for what is known to
+    fail; UsageError for an address that engines cannot list; EngineUnreachable.
     """
-    return _bring_about(
-        engine, address, trusted=True, restart=restart, state=state or state_folder(), listener=listener
+    notes = []
+    todo = []
+    for address in wish.addresses:
+        covered = flavour.witness.covers(address)
+        if covered and not wish.trusted:
+            notes.append(f"{address} stays trusted by {covered}")
+        if not _settled(flavour, address, wish.trusted, covered):
+            todo.append(address)
+    edits = flavour.files.edits(todo, ()) if wish.trusted else flavour.files.edits((), todo)
+    restart = restarts(flavour, wish)
+    if todo:
+        flavour.preflight(edits, restart=restart, force=wish.force)
+    return Plan(
+        flavour=flavour.name,
+        file=str(edits[0].path if edits else flavour.files.path),
+        todo=tuple(todo),
+        edits=edits,
+        applied="none" if not todo else "restart" if restart else flavour.service.applies,
+        stops=flavour.witness.stops() if todo and restart else (),
+        notes=tuple(notes),
     )
 
 
-def untrust(
-    engine: Engine, address: Address, *, restart: bool, listener: Listener, state: Path | None = None
-) -> Trusted:
-    """The opposite of `trust`, with the same arguments and errors. A list that gets empty leaves with its key."""
-    return _bring_about(
-        engine, address, trusted=False, restart=restart, state=state or state_folder(), listener=listener
-    )
+def carry_out(flavour: Flavour, wish: Wish, *, listener: Listener, state: Path | None = None) -> Trusted:
+    """Bring a wish about. `state`: the folder for lock, journal, backups and record; root's is /var/lib/devreg.
 
+    Raises as `plan` does; RollbackFailed; and ConfigUnusable where this user may not change the file.
+    """
+    folder = state or state_folder()
+    if not (folder / "trust.journal").exists():
+        first = plan(flavour, wish)
+        if not first.changed:
+            return _told(planned(first, wish), first.notes, listener)
+        refuse_without_rights(first)
+    from devreg.actions import trust_change
 
-def _bring_about(
-    engine: Engine, address: Address, *, trusted: bool, restart: bool, state: Path, listener: Listener
-) -> Trusted:
-    view = _look(engine, address)
-    if not trusted and view.network:
-        listener(Warn(f"{view.entry} stays trusted as a part of the network {view.network}"))
-    if view.settled(trusted):
-        return _result(view, "none", changed=False)
-    if not files.is_root():
-        raise ConfigUnusable(f"changing {view.file} takes root", hint="run the command again with sudo")
-    with files.locked(state / "daemon.json.lock"):
-        view = _look(engine, address)  # another devreg may have been at it
-        if view.settled(trusted):
-            return _result(view, "none", changed=False)
-        _refuse_hopeless(view, restart)
-        if trusted and not accepted(view.entry):
-            raise UsageError(f"engines refuse {view.entry} in their list", hint=f"add the port: {view.entry}:5000")
-        return _change(engine, view, trusted=trusted, restart=restart, state=state, listener=listener)
-
-
-def _look(engine: Engine, address: Address) -> _View:
-    target = locate(engine)
-    file = target.dockerd.config_file
-    before = files.read(file)
-    text = daemon_json.decode(before or b"", str(file))
-    listed = daemon_json.entries(daemon_json.parse(text, str(file)))
-    # What is in the live list this engine evidently takes: 26.1 knows a spelling that 20.10 refuses (`[::1]`).
-    lint([entry for entry in listed if entry not in target.info.insecure], str(file))
-    return _View(
-        target=target,
-        entry=str(address),
-        before=before,
-        text=text,
-        listed=has_entry(listed, str(address)),
-        live=str(address) in target.info.insecure,
-        network=target.info.trusted_network(address),
-    )
-
-
-def _change(engine: Engine, view: _View, *, trusted: bool, restart: bool, state: Path, listener: Listener) -> Trusted:
-    if trusted:
-        after = daemon_json.with_entry(view.text, view.entry)
-    else:
-        after = _spelled_out(daemon_json.without_entry(view.text, view.entry))
-    change = Change(
-        before=view.before,
-        after=after.encode(),
-        proof=lambda info: (view.entry in info.insecure) is trusted,
-        restart=restart,
-    )
-    stops = tuple(container.name for container in _stopped_by_restart(engine, view.target.info)) if restart else ()
-    if trusted:
-        listener(Warn("where a registry speaks plain HTTP, passwords and images cross the network in the clear"))
-    backup = carry_out(engine, view.target, change, state / "backups", listener)
-    if not trusted:
-        _tidy(view, after, listener)
-    return _result(view, "restart" if restart else "reload", changed=True, backup=backup, stopped=stops)
-
-
-def _spelled_out(text: str) -> str:
-    """`text` with the list in it: a reload acts only on keys that are there, so dropping the last entry takes `[]`."""
-    return text if daemon_json.KEY in daemon_json.parse(text) else daemon_json.with_list(text, [])
-
-
-def _tidy(view: _View, after: str, listener: Listener) -> None:
-    """Take the emptied list out of the file. The running engine keeps its empty list, and a restart gives the same."""
-    if daemon_json.entries(daemon_json.parse(after)):
-        return
-    had_key = daemon_json.KEY in daemon_json.parse(view.text)
-    try:
-        put_back(view.file, daemon_json.without_key(after).encode() if had_key else view.before)
-    except DevregError as error:
-        listener(Warn(f"an empty insecure-registries list stays in {view.file}, which is harmless: {error}"))
-
-
-def _refuse_hopeless(view: _View, restart: bool) -> None:
-    """Refuse before the first write what is known to fail."""
-    if view.entry in _HUB:
-        raise ConfigUnusable(
-            f"{view.entry} is Docker's hub: engines never use it without TLS", hint="name a registry of your own"
+    with files.locked(folder / LOCK):
+        trust_change.recover(flavour, folder, listener)
+        now = plan(flavour, wish)  # another devreg may have been at it
+        if not now.changed:
+            return _told(planned(now, wish), now.notes, listener)
+        goal = trust_change.Goal(
+            add=now.todo if wish.trusted else (),
+            remove=() if wish.trusted else now.todo,
+            restart=now.applied == "restart",
         )
-    dockerd = view.target.dockerd
-    if dockerd.flags:
-        where = f"`systemctl edit --full {dockerd.unit}`" if dockerd.unit else "where dockerd is started"
-        raise ConfigUnusable(
-            "dockerd runs with --insecure-registry flags: with the list in daemon.json too it would not start again",
-            hint=f"change the flags {where}, or move their values to {view.file}",
-        )
-    if restart and not dockerd.restartable:
-        raise EngineRefused(
-            f"dockerd (process {dockerd.pid}) has a parent that may watch over it: devreg does not restart it",
-            hint="leave out --restart: a reload stops no container; or restart it where it is managed",
-        )
-    if not restart and view.target.reload_loses_list:
-        raise EngineRefused(
-            f"Docker {view.target.info.version} with registry mirrors loses its list on a reload (moby#45552)",
-            hint="run the command again with --restart, or update Docker",
-        )
+        if wish.trusted:
+            listener(Warn("where a registry speaks plain HTTP, passwords and images cross the network in the clear"))
+        outcome = trust_change.carry_out(flavour, goal, now.edits, folder, listener)
+    return _told(_result(now, wish, outcome.backups, outcome.verdicts), now.notes, listener)
 
 
-def _stopped_by_restart(engine: Engine, info: EngineInfo) -> tuple[RunningContainer, ...]:
-    return () if info.live_restore else engine.running()
+def restarts(flavour: Flavour, wish: Wish) -> bool:
+    """Whether a change would restart the engine: because the user asks, or because nothing milder does."""
+    return wish.restart or flavour.service.applies == "restart"
 
 
-def _result(
-    view: _View,
-    applied: Literal["reload", "restart", "none"],
-    *,
-    changed: bool,
-    backup: Path | None = None,
-    stopped: tuple[str, ...] = (),
-) -> Trusted:
+def undoing(flavour: Flavour, wish: Wish, state: Path | None = None) -> Wish:
+    """The wish that takes away what devreg has added to this engine's files, and nothing else."""
+    record = TrustRecord(state or state_folder())
+    added = (Address.parse(each) for path in record.paths() for each in record.added(path))
+    addresses = tuple(address for address in dict.fromkeys(added) if flavour.files.lists(address))
+    return replace(wish, addresses=addresses, trusted=False)
+
+
+def planned(found: Plan, wish: Wish) -> Trusted:
+    """What a plan would do, as a result."""
+    return _result(found, wish, (), ())
+
+
+def refuse_without_rights(found: Plan) -> None:
+    """Raise ConfigUnusable where this user may not write the files of a plan."""
+    if not files.is_root() and not all(files.may_write(edit.path) for edit in found.edits):
+        raise ConfigUnusable(f"changing {found.file} takes root", hint="run the command again with sudo")
+
+
+def _told(done: Trusted, notes: Sequence[str], listener: Listener) -> Trusted:
+    for note in notes:
+        listener(Warn(note))
+    for probe in done.probes:
+        if probe.reach == Reach.UNREACHABLE.value:
+            listener(Warn(f"the engine trusts {probe.address}, but could not reach it to try: {probe.words}"))
+    return done
+
+
+def _result(found: Plan, wish: Wish, backups: Sequence[Path], verdicts: Sequence[tuple[Address, Verdict]]) -> Trusted:
     return Trusted(
-        address=view.entry,
-        flavour=FLAVOUR,
-        file=str(view.file),
-        applied=applied,
-        verified=True,
-        changed=changed,
-        backup=str(backup) if backup else None,
-        stopped=stopped,
+        address=str(wish.addresses[0]) if wish.addresses else "",
+        addresses=tuple(map(str, wish.addresses)),
+        flavour=found.flavour,
+        file=found.file,
+        applied=found.applied,
+        verified=all(verdict.reach is Reach.ANSWERED for _, verdict in verdicts),
+        changed=found.changed,
+        backup=str(backups[0]) if backups else None,
+        stopped=tuple(container.name for container in found.stops),
+        probes=tuple(Probe(str(address), verdict.reach.value, verdict.words) for address, verdict in verdicts),
     )
+
+
+def _settled(flavour: Flavour, address: Address, trusted: bool, covered: str | None) -> bool:
+    """Whether an address is as it should be already, in the file and in the engine."""
+    listed = flavour.files.lists(address)
+    if trusted and covered:
+        return True
+    live = flavour.witness.live()
+    alive = listed if live is None else has_entry(live, str(address))
+    return listed is trusted and alive is trusted
+
+
+def _diff(edit: Edit) -> str:
+    before, after = (
+        (content or b"").decode(errors="replace").splitlines(keepends=True) for content in (edit.before, edit.after)
+    )
+    lines = difflib.unified_diff(before, after, str(edit.path), str(edit.path))
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

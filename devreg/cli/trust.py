@@ -1,90 +1,154 @@
-"""`devreg trust`, `devreg untrust`, `devreg status`."""
+"""`devreg trust`, `devreg untrust`."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli.options import Json, Registry, Yes, agreed, settings, timeout
+from devreg.cli.options import Json, Yes, agreed, settings
 from devreg.model.address import Address
+from devreg.model.errors import UsageError
 from devreg.output import console, document, tables
 
 if TYPE_CHECKING:
-    from devreg.model.results import Overview, Trusted
+    from devreg.actions.trust import Plan, Wish
+    from devreg.model.results import Trusted
 
-Where = Annotated[str | None, typer.Argument(metavar="ADDRESS", help="The registry.", show_default=False)]
-Restart = Annotated[bool, typer.Option("--restart", help="Restart Docker instead of reloading it.")]
+Where = Annotated[list[str] | None, typer.Argument(metavar="ADDRESS...", help="The registries.", show_default=False)]
+Restart = Annotated[bool, typer.Option("--restart", help="Restart the engine instead of reloading it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+Diff = Annotated[bool, typer.Option("--diff", help="Show the change of the file.")]
+Force = Annotated[bool, typer.Option("--force", help="Bring along changes that others have not reloaded yet.")]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="KIND",
+        help="docker, podman, containerd, k3s, buildkit or buildx:BUILDER; found by itself if left out.",
+        show_default=False,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands to the root command."""
-    for command in (trust, untrust, status):
+    for command in (trust, untrust):
         app.command()(command)
 
 
-def trust(address: Where = None, restart: Restart = False, yes: Yes = False, as_json: Json = False) -> None:
-    """Let Docker use a registry over plain HTTP.
+def trust(
+    addresses: Where = None,
+    restart: Restart = False,
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    force: Force = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take away all that devreg has added, and nothing else.")
+    ] = False,
+    kind: Kind = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Let the engine use registries over plain HTTP or with certificates that it cannot verify.
 
-    Adds it to insecure-registries in daemon.json, reloads Docker and asks it; puts everything back if that fails.
+    Adds them to insecure-registries in daemon.json (or what the engine has instead), reloads the engine, asks it, and
+    has it reach the registry; puts everything back if that fails.
     """
-    _change("trust", address, restart, yes, as_json)
+    if undo and addresses:
+        raise UsageError("--undo takes no addresses", hint="`devreg untrust ADDRESS` takes away a single one")
+    _change("trust", _asked(addresses, restart, force, trusted=True), kind, undo, dry_run, diff, yes, as_json)
 
 
-def untrust(address: Where = None, restart: Restart = False, yes: Yes = False, as_json: Json = False) -> None:
+def untrust(
+    addresses: Where = None,
+    restart: Restart = False,
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    force: Force = False,
+    kind: Kind = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Take that trust away again."""
-    _change("untrust", address, restart, yes, as_json)
+    _change("untrust", _asked(addresses, restart, force, trusted=False), kind, False, dry_run, diff, yes, as_json)
 
 
-def status(registry: Registry = None, as_json: Json = False) -> None:
-    """How things are: engine, trust, registry, login."""
-    from devreg.actions import overview as action
+def _asked(addresses: list[str] | None, restart: bool, force: bool, *, trusted: bool) -> Wish:
+    from devreg.actions.trust import Wish
 
-    setting = settings.get("registry", registry)
-    state = action.overview(Address.parse(setting.value), setting.source, timeout=timeout())
-    if as_json:
-        document.success("status", state)
-    else:
-        tables.pairs(_rows(state))
+    given = addresses or [settings.get("registry").value]
+    distinct = dict.fromkeys(Address.parse(each) for each in given)
+    return Wish(tuple(distinct), trusted=trusted, restart=restart, force=force)
 
 
-def _change(command: str, given: str | None, restart: bool, yes: bool, as_json: bool) -> None:
+def _change(
+    command: str, wish: Wish, kind: str | None, undo: bool, dry_run: bool, diff: bool, yes: bool, as_json: bool
+) -> None:
     from devreg.actions import trust as action
-    from devreg.actions.reach import open_engine
+    from devreg.actions.trust_target import target
     from devreg.output.progress import reporting
 
-    address = Address.parse(settings.get("registry", given).value)
-    engine = open_engine()
-    if restart:
-        plan = action.plan(engine, address, trusted=command == "trust")
-        if plan.changed and plan.stops:
-            names = (f"{each.name}{'' if each.comes_back else ' (for good)'}" for each in plan.stops)
-            console.note(f"restarting Docker stops {', '.join(names)}")
-            agreed("Go on?", yes)
-    carry_out = action.trust if command == "trust" else action.untrust
     with reporting() as listener:
-        done = carry_out(engine, address, restart=restart, listener=listener)
+        flavour = target(kind, listener=listener)
+    if undo:
+        wish = action.undoing(flavour, wish)
+    found = action.plan(flavour, wish) if dry_run or diff or action.restarts(flavour, wish) else None
+    if dry_run and found:
+        _show(command, found, replace(action.planned(found, wish), diff=found.diff, dry_run=True), as_json)
+        return
+    if found:
+        _warn(found, diff and not as_json, yes)
+    with reporting() as listener:
+        done = action.carry_out(flavour, wish, listener=listener)
     if as_json:
-        document.success(command, done, changed=done.changed)
+        shown = replace(done, diff=found.diff) if found and diff else done
+        document.success(command, shown, changed=done.changed)
     else:
-        console.result(_sentence(command, done))
+        console.result(_sentence(wish, done))
 
 
-def _sentence(command: str, done: Trusted) -> str:
+def _warn(found: Plan, diff: bool, yes: bool) -> None:
+    """Show the change if asked to, and ask before containers stop."""
+    if diff:
+        console.note(found.diff.rstrip("\n"))
+    if found.stops:
+        names = (f"{each.name}{'' if each.comes_back else ' (for good)'}" for each in found.stops)
+        console.note(f"restarting the engine stops {', '.join(names)}")
+        agreed("Go on?", yes)
+
+
+def _show(command: str, found: Plan, would: Trusted, as_json: bool) -> None:
+    if as_json:
+        document.success(command, would, changed=would.changed)
+        return
+    if not found.changed:
+        console.result(f"{', '.join(would.addresses) or 'nothing'}: nothing would be changed")
+        return
+    stops = ", ".join(container.name for container in found.stops)
+    tables.pairs(
+        [
+            ("engine", found.flavour),
+            ("file", found.file),
+            ("applied by", {"none": "the next use"}.get(found.applied, found.applied)),
+            ("stops", stops or "-"),
+        ]
+    )
+    console.result(found.diff.rstrip("\n"))
+
+
+def _sentence(wish: Wish, done: Trusted) -> str:
+    names = ", ".join(done.addresses)
     if not done.changed:
-        state = "trusted already" if command == "trust" else "not in the list"
-        return f"{done.address} is {state}; nothing was changed"
-    how = {"reload": "reloaded", "restart": "restarted", "none": "left alone"}[done.applied]
-    verb = "trusts" if command == "trust" else "no longer trusts"
+        if not done.addresses:
+            return "devreg has added nothing here; nothing was changed"
+        state = "trusted already" if wish.trusted else "not in the list"
+        return f"{names}: {state}; nothing was changed"
+    how = {"reload": "engine reloaded and asked", "restart": "engine restarted and asked"}.get(
+        done.applied, "in force from the next use on"
+    )
+    verb = "trusts" if wish.trusted else "no longer trusts"
     kept = f"; the file before: {done.backup}" if done.backup else ""
-    return f"Docker {verb} {done.address}: {done.file} changed, engine {how} and asked{kept}"
-
-
-def _rows(state: Overview) -> list[tuple[str, str]]:
-    engine, registry = state.engine, state.registry
-    rows = [("engine", engine.error or f"{engine.version} at {engine.host} ({engine.storage_driver})")]
-    rows.append(("trusts as insecure", ", ".join(engine.insecure) or "-"))
-    rows.append(("registry", f"{registry.address} (from {registry.source})"))
-    rows.append(("reachable", f"yes, {registry.url}" if registry.reachable else f"no: {registry.error}"))
-    rows.append(("logged in as", registry.username or "-"))
-    return rows
+    who = {"rootful": "Docker", "rootless": "Docker"}.get(done.flavour, done.flavour)
+    return f"{who} {verb} {names}: {done.file} changed, {how}{kept}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import docker
-
-from devreg.engine.errors import FOREIGN, translated, unreachable
+from devreg.engine import short_way
 from devreg.model.engine import EngineInfo, RunningContainer
+from devreg.model.errors import DevregError
+
+if TYPE_CHECKING:
+    import docker
 
 # A silent commit of a big layer can take minutes; the SDK's 60 s would cancel the push (measured).
 READ_TIMEOUT_SECONDS = 900
@@ -16,9 +20,14 @@ READ_TIMEOUT_SECONDS = 900
 class Engine:
     """An engine that answered. `host` is its endpoint, such as `unix:///var/run/docker.sock`."""
 
-    def __init__(self, client: docker.DockerClient) -> None:
-        self.client = client
-        self.host = _endpoint(client)
+    def __init__(self, host: str, client: docker.DockerClient | None = None) -> None:
+        self.host = host
+        self._given = client
+
+    @cached_property
+    def client(self) -> docker.DockerClient:
+        """The SDK's client, made when it is first needed. Raises EngineUnreachable."""
+        return self._given or _sdk()
 
     @property
     def is_local(self) -> bool:
@@ -27,18 +36,27 @@ class Engine:
 
     def ping(self) -> bool:
         """Whether the engine answers now."""
+        from devreg.engine.errors import FOREIGN
+
         try:
             return bool(self.client.ping())
-        except FOREIGN:
+        except (*FOREIGN, DevregError):
             return False
 
     def info(self) -> EngineInfo:
-        """What the engine says of itself now."""
+        """What the engine says of itself now. Raises EngineUnreachable."""
+        info, version = short_way.get(self.host, "/info"), short_way.get(self.host, "/version")
+        if info is not None and version is not None:
+            return _info(info, version)
+        from devreg.engine.errors import translated
+
         with translated("ask the engine about itself"):
             return _info(self.client.info(), self.client.version())
 
     def running(self) -> tuple[RunningContainer, ...]:
         """The containers that run now, by name."""
+        from devreg.engine.errors import translated
+
         with translated("list the running containers"):
             found = [
                 RunningContainer(container.name or container.id or "?", _restart_policy(container.attrs))
@@ -48,6 +66,8 @@ class Engine:
 
     def contents(self) -> dict[str, int]:
         """How many containers, images and volumes the engine holds, by these words in the singular."""
+        from devreg.engine.errors import translated
+
         with translated("look at what the engine holds"):
             client = self.client
             return {
@@ -59,8 +79,20 @@ class Engine:
 
 def connect() -> Engine:
     """The engine of DOCKER_HOST, of the CLI's context, or of the default socket. Raises EngineUnreachable."""
+    host = short_way.endpoint()
+    if host is not None and short_way.get(host, "/version") is not None:
+        return Engine(host)
+    client = _sdk()
+    return Engine(_endpoint(client), client)
+
+
+def _sdk() -> docker.DockerClient:
+    import docker
+
+    from devreg.engine.errors import FOREIGN, unreachable
+
     try:
-        return Engine(docker.from_env(version="auto", timeout=READ_TIMEOUT_SECONDS))
+        return docker.from_env(version="auto", timeout=READ_TIMEOUT_SECONDS)
     except (*FOREIGN, ValueError) as error:  # ValueError: an endpoint that makes no sense
         raise unreachable(error) from error
 
@@ -78,7 +110,7 @@ def _restart_policy(attrs: dict[str, Any]) -> str:
     return str(attrs.get("HostConfig", {}).get("RestartPolicy", {}).get("Name") or "no")
 
 
-def _info(info: dict[str, Any], version: dict[str, Any]) -> EngineInfo:
+def _info(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineInfo:
     registries = info.get("RegistryConfig") or {}
     indexes = registries.get("IndexConfigs") or {}
     components = [str(component.get("Name")) for component in version.get("Components") or []]

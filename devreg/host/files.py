@@ -43,6 +43,18 @@ def read(path: Path) -> bytes | None:
         raise _unusable("read", path, error) from error
 
 
+def modified(path: Path) -> float:
+    """When the content of a file was last written, in seconds of the epoch. Raises OSError."""
+    return path.stat().st_mtime
+
+
+def may_write(path: Path) -> bool:
+    """Whether this user may write the file, or make it and the folders that it lacks."""
+    target = Path(os.path.realpath(path))
+    there = next((each for each in (target, *target.parents) if each.exists()), target)
+    return os.access(there, os.W_OK)
+
+
 def make_private_folder(folder: Path) -> None:
     """Make a folder that only its owner may enter; one that is there stays as it is. Raises ConfigUnusable."""
     try:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
+
 import psutil
+
+_START_FIELD = 19  # of /proc/PID/stat behind the program's name, see proc(5)
 
 
 def lives(pid: int) -> bool:
@@ -11,3 +17,13 @@ def lives(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def started(pid: int) -> float:
+    """When a process began, in seconds of the epoch by today's clock, to 0.01 s. Linux only. Raises OSError.
+
+    psutil counts from the boot time, which the kernel tells in whole seconds.
+    """
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[_START_FIELD])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.time() - age

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]  # the standard library's own string scanner
 
 from devreg.model.errors import ConfigUnusable
-from devreg.model.insecure_entry import has_entry, same
+from devreg.model.insecure_entry import accepted, has_entry, same
 
 KEY = "insecure-registries"
 
@@ -66,6 +66,21 @@ def entries(settings: dict[str, object]) -> list[str]:
     """The list of insecure registries among parsed settings."""
     listed = settings.get(KEY, [])
     return [str(entry) for entry in listed] if isinstance(listed, list) else []
+
+
+def lint(text: str, *, known: Collection[str], source: str = "daemon.json") -> None:
+    """Raise ConfigUnusable that names the place of an entry with which Docker would not start again.
+
+    A running engine ignores such an entry, and `dockerd --validate` does not look at it. `known`: what the running
+    engine trusts; what is in there it evidently takes (26.1 knows a spelling that 20.10 refuses: `[::1]`).
+    """
+    if not entries(parse(text, source)):
+        return
+    for item in _spans(text, _member(text).value):
+        entry, _ = scanstring(text, item.value + 1)
+        if not accepted(entry) and entry not in known:
+            fault = f"with {entry!r} in {KEY} Docker does not start"
+            raise _fault(source, text, item.value, f"{fault}; it takes host, host:port, [::1]:5000 or 10.0.0.0/8")
 
 
 def with_entry(text: str, entry: str) -> str:

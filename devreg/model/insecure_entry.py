@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
-
-from devreg.model.errors import ConfigUnusable
+from collections.abc import Iterable
 
 _SCHEME = re.compile("^https?://", re.IGNORECASE)
 _LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -29,15 +27,9 @@ def same(other: str, entry: str) -> bool:
     return _SCHEME.sub("", other) == entry
 
 
-def lint(listed: Sequence[str], source: str = "daemon.json") -> None:
-    """Raise ConfigUnusable that names the entries with which Docker refuses to start; a running engine ignores them."""
-    bad = [entry for entry in listed if not accepted(entry)]
-    if bad:
-        raise ConfigUnusable(
-            f"{source} has entries in insecure-registries with which Docker will not start again: "
-            + ", ".join(map(repr, bad)),
-            hint="write each as host, host:port, [::1]:5000 or 10.0.0.0/8; devreg has not touched the file",
-        )
+def is_plain(entry: str) -> bool:
+    """Whether the engine's live list shows the entry letter by letter: it rewrites networks and leaves the hub out."""
+    return _HOST_PORT.fullmatch(entry) is not None and accepted(entry) and not entry.endswith("docker.io")
 
 
 def accepted(entry: str) -> bool:

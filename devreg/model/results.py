@@ -62,8 +62,21 @@ class Pulled:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """How far the engine itself got to a registry: `answered` or `unreachable`, and its own words."""
+
+    address: str
+    reach: str
+    words: str = ""
+
+
+@dataclass(frozen=True)
 class Trusted:
-    """What `trust` and `untrust` did. `stopped`: containers that a restart stopped."""
+    """What `trust` and `untrust` did, or would do where `dry_run` is set.
+
+    `address`: the first of `addresses`. `verified`: the engine shows the effect, and got through to each registry.
+    `stopped`: containers that a restart stopped. `diff`: the change of the file, where it was asked for.
+    """
 
     address: str
     flavour: str
@@ -73,6 +86,10 @@ class Trusted:
     changed: bool
     backup: str | None = None
     stopped: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    diff: str | None = None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,8 +156,18 @@ class RegistryState:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """An address that is not as devreg left it, or not as the file says. `kind` is a predicate, such as
+    `was added by devreg and is gone from the file`."""
+
+    address: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class Overview:
     """`devreg status`."""
 
     engine: EngineState
     registry: RegistryState
+    drift: tuple[Drift, ...] = ()

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -156,6 +157,7 @@ def settings(spare_engine: Engine) -> Iterator[Path]:
     """The daemon.json of `spare_engine` with DAEMON_JSON in it; the engine trusts nobody before and after."""
     file = spare_engine.config_file
     file.write_text(DAEMON_JSON)
+    reload(spare_engine)
     yield file
     run("chattr", "-i", file, check=False)
     file.write_text('{"insecure-registries": []}\n')
@@ -163,6 +165,16 @@ def settings(spare_engine: Engine) -> Iterator[Path]:
         os.kill(spare_engine.pid, signal.SIGHUP)
     else:
         spare_engine.start()
+
+
+def reload(engine: Engine) -> None:
+    """Have the engine read its daemon.json, and wait until it tells that it has."""
+    with client(engine) as sdk:
+        between: dict[str, object] = {"since": f"{time.time():.6f}", "until": f"{time.time() + 20:.6f}"}
+        os.kill(engine.pid, signal.SIGHUP)
+        events = sdk.events(**between, filters={"type": "daemon", "event": "reload"}, decode=True)  # type: ignore[call-overload]
+        assert next(iter(events), None), "the engine did not take its daemon.json"
+        events.close()
 
 
 def trusts(engine: Engine, address: str) -> bool:

@@ -1,6 +1,7 @@
 """What keeps `devreg trust` from its work: named in one line, and everything stays as it was."""
 
 import socketserver
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from tests.live.conftest import DAEMON_JSON, PASSWORD, USER, Server, trusts
+from tests.live.conftest import DAEMON_JSON, PASSWORD, USER, Server, reload, trusts
 from tests.live.lab.devreg import Devreg, unprivileged, user_of
 from tests.live.lab.engine import Engine
 from tests.live.lab.relay import relay_to
@@ -51,10 +52,26 @@ def test_a_setting_that_the_engine_refuses_is_rolled_back(settings: Path, root: 
     text = '{"no-such-setting": 1}\n'
     settings.write_text(text)
     pid = spare_engine.pid
-    root.fails(11, "trust", BEYOND)
+    root.fails(11, "trust", BEYOND, "--force")
     assert settings.read_text() == text
     assert spare_engine.pid == pid
     assert not trusts(spare_engine, BEYOND)
+
+
+def test_what_others_have_written_and_not_reloaded_is_not_brought_along(
+    settings: Path, root: Devreg, spare_engine: Engine
+) -> None:
+    theirs = DAEMON_JSON.replace("info", "debug")
+    time.sleep(0.1)
+    settings.write_text(theirs)
+    assert "--force" in root.fails(10, "trust", BEYOND).stderr
+    assert settings.read_text() == theirs
+    assert not trusts(spare_engine, BEYOND)
+    reload(spare_engine)
+    root.ok("trust", BEYOND)
+    root.ok("untrust", BEYOND)
+    assert settings.read_text() == theirs
+    root.ok("trust", BEYOND)  # what devreg itself has left in the file is nobody else's change
 
 
 def test_an_immutable_file(settings: Path, root: Devreg, spare_engine: Engine) -> None:
@@ -121,6 +138,7 @@ def test_a_full_disk(settings: Path, root: Devreg, spare_engine: Engine, full_di
     fill(full_disk)
     settings.unlink()
     settings.symlink_to(real)
+    reload(spare_engine)
     try:
         assert "full" in root.fails(10, "trust", BEYOND).stderr
         assert real.read_text() == DAEMON_JSON

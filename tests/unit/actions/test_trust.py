@@ -10,11 +10,12 @@ from typing import NoReturn
 
 import pytest
 
-from devreg.actions import daemon_change
-from devreg.actions import trust as trust_module
-from devreg.actions.trust import Plan, plan, trust, untrust
-from devreg.host import files, services
+from devreg.actions import trust_change
+from devreg.actions.trust import Plan, Wish, carry_out, plan, undoing
+from devreg.flavours.found import found
+from devreg.host import daemon_check, edits, files, services, unit_flags
 from devreg.host.dockerd import Dockerd, Launch, Manager
+from devreg.host.journal import Journal
 from devreg.host.services import ServiceFailed
 from devreg.model.address import Address
 from devreg.model.engine import EngineInfo, RunningContainer
@@ -27,6 +28,7 @@ from devreg.model.errors import (
 )
 from devreg.model.events import Event, Warn
 from devreg.model.results import Trusted
+from devreg.model.verdict import Reach, Verdict
 
 A = Address.parse("registry.example:5000")
 BEFORE = '{\n  "debug": true,\n  "insecure-registries": [\n    "old:1"\n  ]\n}\n'
@@ -56,6 +58,9 @@ class FakeEngine:
         self.state = INFO
         self.up = True
         self.deaf = 0  # how many of the next reloads have no effect
+        self.heard = False  # whether it told of the last reload
+        self.is_local = True
+        self.verdict = Verdict(Reach.ANSWERED)
         self.done: list[str] = []
 
     def ping(self) -> bool:
@@ -71,10 +76,12 @@ class FakeEngine:
 
     def reload(self, _: Dockerd) -> None:
         self.done.append("reload")
+        self.heard = False
         if self.deaf:
             self.deaf -= 1
             return
         settings = self._settings()
+        self.heard = settings is not None
         if settings is not None and "insecure-registries" in settings:
             self.state = replace(self.state, insecure=tuple(settings["insecure-registries"]))
 
@@ -104,14 +111,21 @@ class Lab:
         self.dockerd = Dockerd(4711, self.file, (), Manager.SYSTEMD, unit="docker.service")
         self.heard: list[Event] = []
 
-    def trust(self, address: Address = A, *, restart: bool = False) -> Trusted:
-        return trust(self.engine, address, restart=restart, state=self.state, listener=self.heard.append)  # type: ignore[arg-type]
+    def trust(self, *addresses: Address, restart: bool = False, force: bool = False) -> Trusted:
+        return self.carry_out(Wish(addresses or (A,), restart=restart, force=force))
 
-    def untrust(self, address: Address = A, *, restart: bool = False) -> Trusted:
-        return untrust(self.engine, address, restart=restart, state=self.state, listener=self.heard.append)  # type: ignore[arg-type]
+    def untrust(self, address: Address = A) -> Trusted:
+        return self.carry_out(Wish((address,), trusted=False))
+
+    def carry_out(self, wish: Wish) -> Trusted:
+        flavour = found(self.engine, self.state)  # type: ignore[arg-type]
+        return carry_out(flavour, wish, listener=self.heard.append, state=self.state)
 
     def plan(self, address: Address = A, *, trusted: bool = True) -> Plan:
-        return plan(self.engine, address, trusted=trusted)  # type: ignore[arg-type]
+        return plan(found(self.engine, self.state), Wish((address,), trusted=trusted))  # type: ignore[arg-type]
+
+    def warned(self, words: str) -> bool:
+        return any(isinstance(event, Warn) and words in event.text for event in self.heard)
 
     def says(self, **changes: object) -> None:
         self.engine.state = replace(self.engine.state, **changes)  # type: ignore[arg-type]
@@ -127,11 +141,18 @@ class Lab:
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     lab = Lab(tmp_path)
     monkeypatch.setattr("devreg.host.dockerd.find", lambda _: lab.dockerd)
+    monkeypatch.setattr("devreg.flavours.dockerd_service.find", lambda _: lab.dockerd)
+    monkeypatch.setattr("devreg.flavours.dockerd_service._START_SECONDS", 0.05)
+    monkeypatch.setattr("devreg.engine.reloads.reloaded", lambda *_, **__: lab.engine.heard)
+    monkeypatch.setattr("devreg.engine.reloads.last_reload", lambda _: None)
+    monkeypatch.setattr("devreg.engine.reach.reaches", lambda *_: lab.engine.verdict)
+    monkeypatch.setattr(unit_flags, "places", lambda *_: ())
     monkeypatch.setattr(services, "reload", lambda dockerd: lab.engine.reload(dockerd))
     monkeypatch.setattr(services, "restart", lambda dockerd, answers: lab.engine.restart(dockerd, answers))
     monkeypatch.setattr(files, "is_root", lambda: True)
-    monkeypatch.setattr(daemon_change, "_PROOF_SECONDS", 0.05)
-    monkeypatch.setattr(daemon_change, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(trust_change, "_PROOF_SECONDS", 0.05)
+    monkeypatch.setattr(trust_change, "_CONTAINER_SECONDS", 0.05)
+    monkeypatch.setattr(trust_change, "_POLL_SECONDS", 0.01)
     return lab
 
 
@@ -230,14 +251,21 @@ def test_restart_reloads_first_and_names_what_it_stopped(lab: Lab) -> None:
 
 def test_live_restore_stops_nothing(lab: Lab) -> None:
     lab.says(live_restore=True)
-    assert lab.plan().stops == ()
     assert lab.trust(restart=True).stopped == ()
 
 
 def test_a_plan_reads_only_and_needs_no_root(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "is_root", lambda: False)
     found = lab.plan()
-    assert found == Plan(str(A), "rootful", str(lab.file), True, False, lab.engine.running())
+    assert (found.flavour, found.file, found.applied, found.todo) == ("rootful", str(lab.file), "reload", (A,))
+    assert found.diff.splitlines()[-6:] == [
+        '   "insecure-registries": [',
+        '-    "old:1"',
+        '+    "old:1",',
+        '+    "registry.example:5000"',
+        "   ]",
+        " }",
+    ]
     assert not lab.plan(trusted=False).changed
     assert lab.nothing_done()
     assert not lab.state.exists()
@@ -256,34 +284,14 @@ def refuse(lab: Lab, kind: type[Exception], words: str, *, restart: bool = False
     return str(getattr(caught.value, "hint", ""))
 
 
-@pytest.mark.parametrize("host", ["tcp://10.0.0.1:2375", "ssh://root@box", "npipe:////./pipe/docker_engine"])
-def test_a_remote_engine(lab: Lab, host: str) -> None:
-    lab.engine.host = host
+def test_a_remote_engine(lab: Lab) -> None:
+    lab.engine.is_local = False
     refuse(lab, ConfigUnusable, "remote")
-
-
-@pytest.mark.parametrize(
-    ("says", "words", "by_hand"),
-    [
-        ({"podman": True}, "podman", "registries.conf.d"),
-        ({"desktop": True}, "Docker Desktop", "docker desktop restart"),
-        ({"rootless": True}, "rootless", "systemctl --user reload"),
-        ({"os_type": "windows"}, "Windows", "ProgramData"),
-    ],
-)
-def test_other_flavours(lab: Lab, says: dict[str, object], words: str, by_hand: str) -> None:
-    lab.says(**says)
-    assert by_hand in refuse(lab, ConfigUnusable, f"{words}.* not supported yet")
-
-
-@pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_other_systems(lab: Lab, monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
-    monkeypatch.setattr("sys.platform", platform)
-    assert "colima" in refuse(lab, ConfigUnusable, "virtual machine")
 
 
 def test_without_root(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "is_root", lambda: False)
+    monkeypatch.setattr(files, "may_write", lambda _: False)
     assert "sudo" in refuse(lab, ConfigUnusable, "takes root")
 
 
@@ -293,7 +301,7 @@ def test_without_root(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
         ('{\n  "debug": true,\n}', r"daemon\.json, line [23], column .*trailing comma"),
         ('{"debug": true, "debug": false}', "twice"),
         ('{"insecure-registries": "x"}', "list"),
-        ('{"insecure-registries": ["x/"]}', "will not start again: 'x/'"),
+        ('{"insecure-registries": ["x/"]}', r"line 1, column 26: with 'x/' in .* Docker does not start"),
         ("\ufeff{}", "byte order mark"),
     ],
 )
@@ -310,7 +318,7 @@ def test_an_odd_entry_that_the_engine_has_taken_is_no_fault(lab: Lab) -> None:
 
 def test_flags_that_would_conflict_with_the_file(lab: Lab) -> None:
     lab.dockerd = replace(lab.dockerd, flags=("other:1",))
-    assert "docker.service" in refuse(lab, ConfigUnusable, "--insecure-registry flags")
+    assert "move the values" in refuse(lab, ConfigUnusable, "runs with --insecure-registry flags")
 
 
 def test_an_address_that_the_engine_would_not_start_with(lab: Lab) -> None:
@@ -330,11 +338,9 @@ def test_a_restart_of_what_another_program_watches_over(lab: Lab) -> None:
 )
 def test_engines_that_lose_the_list_on_reload_take_a_restart(lab: Lab, version: str, loses: bool) -> None:
     lab.says(version=version, mirrors=("https://mirror/",))
-    assert lab.plan().needs_restart is loses
-    if loses:
-        assert "--restart" in refuse(lab, EngineRefused, "moby#45552")
-    assert lab.trust(restart=True).applied == "restart"
-    assert lab.engine.done == (["restart"] if loses else ["reload", "restart"])
+    done = lab.trust()
+    assert done.applied == ("restart" if loses else "reload")
+    assert lab.engine.done == [done.applied]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
@@ -373,7 +379,7 @@ def test_no_effect_puts_file_and_engine_back(lab: Lab, before: str | None, deaf:
     else:
         lab.file.write_text(before)
     lab.engine.deaf = deaf
-    with pytest.raises(EngineRefused, match=r"no effect .*; .* as they were") as caught:
+    with pytest.raises(EngineRefused, match=r"told of no reload .*; .* as they were") as caught:
         lab.trust()
     assert "journalctl -u docker.service" in caught.value.hint
     assert files.read(lab.file) == (before.encode() if before is not None else None)
@@ -470,14 +476,17 @@ def test_an_engine_that_does_not_go_back_is_told(lab: Lab, monkeypatch: pytest.M
 def test_an_empty_list_that_cannot_be_tidied_away_stays(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.file.write_text('{"insecure-registries": ["registry.example:5000"]}')
     lab.says(insecure=(str(A),))
+    real = edits.put
 
-    def fail(*_: object) -> NoReturn:
-        raise ConfigUnusable("the file system is full", hint="")
+    def fail(path: Path, content: bytes | None) -> None:
+        if content == b"{}":
+            raise ConfigUnusable("the file system is full", hint="")
+        real(path, content)
 
-    monkeypatch.setattr(trust_module, "put_back", fail)
+    monkeypatch.setattr(edits, "put", fail)
     assert lab.untrust().changed
     assert lab.file.read_text() == '{"insecure-registries": []}'
-    assert any(isinstance(event, Warn) and "harmless" in event.text for event in lab.heard)
+    assert lab.warned("not all of its traces")
 
 
 def test_the_log_of_a_detached_dockerd_is_named(lab: Lab) -> None:
@@ -487,3 +496,166 @@ def test_the_log_of_a_detached_dockerd_is_named(lab: Lab) -> None:
     with pytest.raises(EngineRefused) as caught:
         lab.trust()
     assert "/tmp/d.log" in caught.value.hint
+
+
+# Several at once, and what came of them
+
+
+def test_several_addresses_take_one_change(lab: Lab) -> None:
+    second = Address.parse("10.9.8.7:5000")
+    done = lab.trust(A, second)
+    assert lab.engine.done == ["reload"]
+    assert done.addresses == (str(A), str(second))
+    assert lab.engine.state.insecure == ("old:1", str(A), str(second))
+    assert [probe.reach for probe in done.probes] == ["answered", "answered"]
+
+
+def test_a_registry_that_the_engine_cannot_reach_is_trusted_but_not_verified(lab: Lab) -> None:
+    lab.engine.verdict = Verdict(Reach.UNREACHABLE, "no such host")
+    done = lab.trust()
+    assert (done.changed, done.verified) == (True, False)
+    assert lab.warned("could not reach it to try: no such host")
+
+
+def test_trust_that_a_pull_does_not_get_is_undone(lab: Lab) -> None:
+    lab.engine.verdict = Verdict(Reach.REFUSED, "server gave HTTP response to HTTPS client")
+    with pytest.raises(EngineRefused, match=r"does not get through .* HTTP response .* as they were"):
+        lab.trust()
+    assert lab.file.read_text() == BEFORE
+    assert lab.engine.state.insecure == ("old:1",)
+
+
+def test_undo_takes_away_what_devreg_has_added_only(lab: Lab) -> None:
+    lab.trust(A)
+    lab.trust(Address.parse("gone:1"))
+    lab.untrust(Address.parse("gone:1"))
+    lab.file.write_text(lab.file.read_text().replace('"debug": true', '"debug": false'))
+    flavour = found(lab.engine, lab.state)  # type: ignore[arg-type]
+    wish = undoing(flavour, Wish(()), lab.state)
+    assert wish.addresses == (A,)
+    lab.carry_out(replace(wish, force=True))
+    assert lab.file.read_text() == BEFORE.replace("true", "false")
+    assert undoing(flavour, Wish(()), lab.state).addresses == ()
+
+
+# What others have begun
+
+
+def test_an_entry_of_others_that_is_not_live_yet_is_not_brought_along(lab: Lab) -> None:
+    lab.file.write_text(BEFORE.replace("old:1", "pending:1"))
+    assert "--force" in refuse(lab, ConfigUnusable, "lists pending:1, which the running engine does not trust")
+    assert lab.trust(force=True).changed
+
+
+@pytest.mark.parametrize(("written", "refused"), [(200.0, True), (100.0, False), (50.0, False)])
+def test_a_file_written_after_the_engine_last_read_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, written: float, refused: bool
+) -> None:
+    monkeypatch.setattr("devreg.host.processes.started", lambda _: 10.0)
+    monkeypatch.setattr("devreg.engine.reloads.last_reload", lambda _: 100.0)
+    os.utime(lab.file, (written, written))
+    if refused:
+        refuse(lab, ConfigUnusable, "was changed after the engine last read it")
+    else:
+        assert lab.trust().changed
+
+
+def test_what_devreg_itself_has_left_is_nobody_elses_change(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devreg.host.processes.started", lambda _: 10.0)
+    lab.file.write_text("{}")
+    lab.says(insecure=())
+    os.utime(lab.file, (5.0, 5.0))
+    lab.trust()
+    lab.untrust()
+    assert lab.trust().changed
+
+
+def test_a_flag_that_dockerd_gets_at_its_next_start(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = unit_flags.Line(
+        Path("/etc/systemd/system/docker.service.d/x.conf"), 3, "ExecStart=dockerd --insecure-registry a"
+    )
+    monkeypatch.setattr(unit_flags, "places", lambda *_: (line,))
+    refuse(lab, ConfigUnusable, r"at its next start .*x\.conf, line 3")
+
+
+@pytest.mark.parametrize("broken_before", [True, False])
+def test_dockerd_itself_is_asked(lab: Lab, monkeypatch: pytest.MonkeyPatch, broken_before: bool) -> None:
+    def complaint(_: Dockerd, content: bytes) -> str | None:
+        return "no such directive" if broken_before or content == AFTER.encode() else None
+
+    monkeypatch.setattr(daemon_check, "complaint", complaint)
+    kind, words = (ConfigUnusable, "broken already") if broken_before else (EngineRefused, "would not start with")
+    refuse(lab, kind, f"{words}.*no such directive")
+
+
+# It was killed
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of devreg runs after it."""
+
+
+@pytest.mark.parametrize("when", ["written", "reloaded", "proven"])
+@pytest.mark.parametrize("before", [BEFORE, "{}", None])
+def test_a_killed_run_is_undone_or_completed_by_the_next(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, when: str, before: str | None
+) -> None:
+    if before is None:
+        lab.file.unlink()
+    else:
+        lab.file.write_text(before)
+
+    def die(*_: object, **__: object) -> NoReturn:
+        raise Killed
+
+    where = {
+        "written": (trust_change, "_apply"),
+        "reloaded": (trust_change, "_prove"),
+        "proven": (trust_change, "complete"),
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(*where[when], die)
+        patch.setattr(trust_change, "_undo", die)
+        with pytest.raises(Killed):
+            lab.trust()
+    assert Journal(lab.state).interrupted() is not None
+    other = Address.parse("other:1")
+    lab.trust(other)
+    assert Journal(lab.state).interrupted() is None
+    kept = ["old:1"] if before == BEFORE else []
+    added = [str(A), str(other)] if when == "proven" else [str(other)]
+    assert json.loads(lab.file.read_text())["insecure-registries"] == kept + added
+    assert set(added) <= set(lab.engine.state.insecure)
+    assert (str(A) in lab.engine.state.insecure) is (when == "proven")
+
+
+def test_a_file_that_others_changed_after_a_killed_run_is_theirs(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object, **__: object) -> NoReturn:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trust_change, "_apply", die)
+        patch.setattr(trust_change, "_undo", die)
+        with pytest.raises(Killed):
+            lab.trust()
+    theirs = AFTER.replace("true", "false")
+    lab.file.write_text(theirs)
+    lab.trust(force=True)
+    assert lab.file.read_text() == theirs
+    assert lab.warned("changed by somebody else meanwhile")
+    assert str(A) in lab.engine.state.insecure
+
+
+def test_without_an_engine_a_killed_run_gets_its_file_back(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object, **__: object) -> NoReturn:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trust_change, "_apply", die)
+        patch.setattr(trust_change, "_undo", die)
+        with pytest.raises(Killed):
+            lab.trust()
+    assert lab.file.read_text() == AFTER
+    trust_change.recover_files(lab.state, lab.heard.append)
+    assert lab.file.read_text() == BEFORE
+    assert Journal(lab.state).interrupted() is None

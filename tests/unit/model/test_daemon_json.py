@@ -54,6 +54,14 @@ def test_refuses_what_docker_would_not_start_with_and_says_where(text: str) -> N
             edit(text, X)
 
 
+def test_an_entry_that_keeps_docker_from_starting_is_named_with_its_place() -> None:
+    text = '{"debug": true,\n "insecure-registries": ["good:5000",\n  "h\\u002fpath", "[::1]"]}'
+    with pytest.raises(ConfigUnusable, match=r"^the\.json, line 3, column 3: with 'h/path' in insecure-registries"):
+        dj.lint(text, known=(), source="the.json")
+    dj.lint(text, known=("h/path", "[::1]"), source="the.json")
+    dj.lint("", known=())
+
+
 def test_refuses_other_encodings() -> None:
     with pytest.raises(ConfigUnusable, match=r"the\.json is not UTF-8 text: byte 3"):
         dj.decode(b'{"\xff": 1}', "the.json")

@@ -1,0 +1,41 @@
+"""Whether a pull would bring anything, found without pulling."""
+
+from __future__ import annotations
+
+from devreg.actions.reach import open_registry
+from devreg.engine.client import Engine
+from devreg.model.address import Address
+from devreg.model.reference import Reference
+
+_HUB, _HUB_ALIASES = Address("registry-1.docker.io"), ("docker.io", "index.docker.io")
+
+
+def is_here(engine: Engine, name: Reference) -> bool:
+    """Whether the engine has an image of that name, from whichever registry. Raises EngineUnreachable."""
+    return bool(_held(engine, name))
+
+
+def newer(engine: Engine, name: Reference, *, timeout: float) -> str | None:
+    """The digest that a pull would bring, None when the engine has it already.
+
+    Raises NotFound, NotAuthorized, RegistryUnreachable, EngineUnreachable.
+    """
+    digest = name.digest or _offered(name, timeout)
+    return None if digest in _held(engine, name) else digest
+
+
+def _held(engine: Engine, name: Reference) -> tuple[str, ...]:
+    from devreg.engine.digests import held
+
+    return held(engine, name)
+
+
+def _offered(name: Reference, timeout: float) -> str:
+    """The digest that the registry has for a name. Docker's hub keeps its own images below `library/`."""
+    registry, repository = name.registry or _HUB, name.repository
+    if str(registry) in _HUB_ALIASES:
+        registry = _HUB
+    if registry == _HUB and "/" not in repository:
+        repository = f"library/{repository}"
+    with open_registry(registry, timeout=timeout) as opened:
+        return opened.head_manifest(repository, name.version).digest

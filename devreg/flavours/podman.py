@@ -1,0 +1,70 @@
+"""podman, buildah and skopeo: they share their files and read them at each use.
+
+A `podman system service` that runs goes by what it has read until it gets a SIGHUP (measured on podman 4.3); one that
+systemd starts for each connection ends soon after it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from devreg.flavours.asking import PROBE, ask
+from devreg.flavours.flavour import Flavour
+from devreg.flavours.plain_services import AtEachUse
+from devreg.flavours.registries_conf import RegistriesConf, place
+from devreg.host import files
+from devreg.model.address import Address
+from devreg.model.engine import RunningContainer
+from devreg.model.errors import ConfigUnusable
+from devreg.model.verdict import Verdict
+
+# How each is told to ask a registry for an image.
+_PULLS = {"podman": ("pull", "--quiet"), "buildah": ("pull", "--quiet"), "skopeo": ("inspect",)}
+
+
+def podman(root: Path = Path("/")) -> Flavour:
+    """The podman, buildah or skopeo of this machine, for the user who runs devreg; for root, for all users.
+
+    Raises ConfigUnusable where there is none of them.
+    """
+    program = next((name for name in _PULLS if shutil.which(name)), None)
+    if program is None:
+        raise ConfigUnusable("there is no podman, buildah or skopeo here", hint="install one of them, or change PATH")
+    home = Path.home()
+    registries = RegistriesConf(place(root, home))
+    return Flavour(
+        name="podman",
+        files=registries,
+        service=AtEachUse(log=f"what `{program} --log-level debug` says"),
+        witness=PodmanWitness(program, registries),
+        certificates=(root / "etc" if files.is_root() else home / ".config") / "containers/certs.d",
+    )
+
+
+class PodmanWitness:
+    """What the program does at its next call."""
+
+    def __init__(self, program: str, registries: RegistriesConf) -> None:
+        self._program = program
+        self._registries = registries
+
+    def live(self) -> None:
+        """It goes by the files."""
+
+    def covers(self, address: Address) -> str | None:
+        """The insecure table that is for the address without naming it. Raises ConfigUnusable."""
+        reference = f"{address}/{PROBE}"
+        matching = [table for table in self._registries.tables() if table.matches(reference)]
+        table = max(matching, key=lambda table: len(table.prefix), default=None)
+        if table is None or not table.insecure or table.prefix == str(address):
+            return None
+        return f"the entry {table.prefix} in {table.file}, line {table.line}"
+
+    def stops(self) -> tuple[RunningContainer, ...]:
+        """Nothing is restarted."""
+        return ()
+
+    def reaches(self, address: Address) -> Verdict:
+        """Have it pull an image that no registry has."""
+        return ask([self._program, *_PULLS[self._program], f"docker://{address}/{PROBE}"])

@@ -1,0 +1,114 @@
+"""podman, with a registry that speaks plain HTTP and one whose TLS nobody vouches for: pulled only while trusted."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devreg.flavours.flavour import Flavour
+from devreg.flavours.podman import podman
+from devreg.host import edits
+from devreg.model.address import Address
+from devreg.model.verdict import Reach
+from tests.live.conftest import PASSWORD, USER, Server
+from tests.live.lab.front import Front, free_port_of, front, push_busybox
+from tests.live.lab.run import need, run
+
+IMAGE = "podman/app:1"
+
+
+@pytest.fixture(scope="module")
+def registries(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """The server at two addresses beyond loopback, with an image in it."""
+    folder = tmp_path_factory.mktemp("front")
+    push_busybox(server.engine, server.address, IMAGE, f"{USER}:{PASSWORD}", folder)
+    with front(server.address, server.engine.bridge, folder) as addresses:
+        yield addresses
+
+
+@pytest.fixture
+def home(short_folder: Path) -> Iterator[Path]:
+    """A home for podman, which wants a short name for what it keeps there."""
+    folder = Path(tempfile.mkdtemp(prefix="p", dir=short_folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def own(home: Path, monkeypatch: pytest.MonkeyPatch) -> Flavour:
+    """podman for a user with a registries.conf of his own, which hides the machine's."""
+    folder = home / ".config/containers"
+    folder.mkdir(parents=True)
+    (folder / "registries.conf").touch()
+    monkeypatch.setenv("HOME", str(home))
+    return podman()
+
+
+def pull(folder: Path, address: str, *, before: str = "") -> str:
+    """What podman complains of when it pulls the image; "" when it has it. `before`: a command for the same shell."""
+    store = ("--root", folder / "root", "--runroot", folder / "run", "--storage-driver=vfs")
+    words = [str(word) for word in (need("podman", "podman"), *store, "pull", "--quiet", f"{address}/{IMAGE}")]
+    script = f'{before}exec "$@"'
+    done = run("unshare", "--mount", "sh", "-ec", script, "sh", *words, env={"HOME": str(folder)}, check=False)
+    assert (done.returncode == 0) is (done.stdout.strip() != ""), done
+    return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
+
+
+def test_a_pull_works_only_while_plain_http_is_trusted(registries: Front, own: Flavour, home: Path) -> None:
+    address = Address.parse(registries.plain)
+    assert "server gave HTTP response to HTTPS client" in pull(home, registries.plain)
+    assert own.witness.reaches(address).reach is Reach.REFUSED
+    edits.write(own.files.edits((address,), ()))
+    assert own.files.path.parent == home / ".config/containers/registries.conf.d"
+    assert pull(home, registries.plain) == ""
+    assert own.witness.reaches(address).reach is Reach.ANSWERED
+    edits.write(own.files.edits((), (address,)))
+    assert not own.files.path.exists()
+    assert "server gave HTTP response to HTTPS client" in pull(home, registries.plain)
+
+
+def test_a_pull_works_only_while_unverified_tls_is_trusted(registries: Front, own: Flavour, home: Path) -> None:
+    address = Address.parse(registries.tls)
+    assert "x509: " in pull(home, registries.tls)
+    assert own.witness.reaches(address).reach is Reach.REFUSED
+    edits.write(own.files.edits((address, Address.parse(registries.plain)), ()))
+    assert pull(home, registries.tls) == ""
+    assert own.witness.reaches(address).reach is Reach.ANSWERED
+    edits.write(own.files.edits((), (address,)))
+    assert "x509: " in pull(home, registries.tls)
+    assert own.witness.reaches(Address.parse(registries.plain)).reach is Reach.ANSWERED
+
+
+def test_the_machines_own_folder_is_for_root(registries: Front, home: Path) -> None:
+    """In a mount namespace, with a folder of the test's over /etc/containers."""
+    root = home / "machine"
+    (root / "etc").mkdir(parents=True)
+    run("cp", "-a", "/etc/containers", root / "etc")
+    address, before = Address.parse(registries.plain), f"mount --bind {root}/etc/containers /etc/containers; "
+    flavour = podman(root)
+    edits.write(flavour.files.edits((address,), ()))
+    assert flavour.files.path == root / "etc/containers/registries.conf.d/50-devreg.conf"
+    assert pull(home, registries.plain, before=before) == ""
+    edits.write(flavour.files.edits((), (address,)))
+    assert "server gave HTTP response to HTTPS client" in pull(home, registries.plain, before=before)
+
+
+def test_nobody_there_is_not_a_lack_of_trust(own: Flavour, registries: Front) -> None:
+    host = registries.plain.rpartition(":")[0]
+    assert own.witness.reaches(Address.parse(f"{host}:{free_port_of(host)}")).reach is Reach.UNREACHABLE
+
+
+@pytest.mark.parametrize("entry", ["{host}", "*.0.0.1.invalid", "{host}:{port}"])
+def test_podman_and_devreg_agree_on_what_others_wrote(registries: Front, own: Flavour, home: Path, entry: str) -> None:
+    host, _, port = registries.plain.rpartition(":")
+    folder = home / ".config/containers/registries.conf.d"
+    folder.mkdir()
+    text = f'[[registry]]\nprefix = "{entry.format(host=host, port=port)}"\ninsecure = true\n'
+    text += "" if entry.startswith("*") else f'location = "{entry.format(host=host, port=port)}"\n'
+    (folder / "10-others.conf").write_text(text)
+    address = Address.parse(registries.plain)
+    trusted = own.files.lists(address) or own.witness.covers(address) is not None
+    assert (pull(home, registries.plain) == "") is trusted
+    assert trusted is not entry.startswith("*")
