@@ -26,6 +26,7 @@ from devreg.model.events import Listener, Step, Warn
 from devreg.model.insecure_entry import has_entry
 from devreg.model.verdict import Reach, Verdict
 
+_BACKUPS = "backups"
 _PROOF_SECONDS = 10.0
 _CONTAINER_SECONDS = 60.0
 _POLL_SECONDS = 0.1
@@ -63,7 +64,7 @@ def carry_out(flavour: Flavour, goal: Goal, edits: Sequence[Edit], state: Path, 
         removed=tuple(map(str, goal.remove)),
         live=_live(flavour),
     )
-    backups = _back_up(edits, state / "backups")
+    backups = _back_up(edits, state / _BACKUPS)
     journal.begin(entry)
     try:
         for edit in edits:
@@ -98,6 +99,9 @@ def complete(entry: Entry, state: Path, listener: Listener) -> None:
 
 def recover(flavour: Flavour, state: Path, listener: Listener) -> None:
     """Complete or undo what a killed run has left, under the lock. Raises as `carry_out` does."""
+    for path in (flavour.files.path, state / _BACKUPS / flavour.files.path.name):
+        files.sweep(path)
+    Journal(state).sweep()
     entry = Journal(state).interrupted()
     if entry is None:
         return
@@ -115,6 +119,7 @@ def recover(flavour: Flavour, state: Path, listener: Listener) -> None:
 
 def recover_files(state: Path, listener: Listener) -> None:
     """The same while no engine answers: the files get their old content, which the engine reads when it starts."""
+    Journal(state).sweep()
     entry = Journal(state).interrupted()
     if entry is None:
         return

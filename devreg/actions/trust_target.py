@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devreg.actions.reach import open_engine
 from devreg.flavours.flavour import Flavour
-from devreg.host import files
+from devreg.host import engine_setup, files
 from devreg.host.state import state_folder
 from devreg.model.errors import ConfigUnusable, EngineUnreachable, UsageError
 from devreg.model.events import Listener, Step
@@ -29,7 +29,7 @@ def target(named: str | None, *, listener: Listener, state: Path | None = None) 
         engine = open_engine()
     except EngineUnreachable:
         _repair(folder, listener)
-        other = None if named else _other()
+        other = None if named or engine_setup.installed() else _other()
         if other is None:
             raise
         listener(Step(f"no Docker answers: this is about {other.name}"))

@@ -19,6 +19,7 @@ import filelock
 from devreg.model.errors import ConfigUnusable
 
 _NEW_FILE_MODE = 0o644
+_SUFFIX = ".new"  # of temporary files
 _FAULTS = {
     errno.EROFS: ("it is on a read-only file system", "remount it writable, or change the file where it comes from"),
     errno.ENOSPC: ("the file system is full", "free some space, then run the command again"),
@@ -82,6 +83,13 @@ def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
         raise _unusable("write", path, error) from error
 
 
+def sweep(path: Path) -> None:
+    """Delete what killed writers of `path` have left beside it. Only for those who hold the lock of its writers."""
+    target = Path(os.path.realpath(path))
+    for stray in target.parent.glob(f"{_temporary(target)}*{_SUFFIX}"):
+        remove(stray)
+
+
 def remove(path: Path) -> None:
     """Delete a file, for good. None there is fine. Raises ConfigUnusable when it cannot be deleted."""
     target = Path(os.path.realpath(path))
@@ -128,7 +136,7 @@ def locked(path: Path, *, seconds: float = 60) -> Iterator[None]:
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".new")
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=_temporary(target), suffix=_SUFFIX)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
@@ -141,6 +149,10 @@ def _replace(target: Path, data: bytes, mode: int | None) -> None:
             Path(name).unlink()
         raise
     _sync_folder(target.parent)
+
+
+def _temporary(target: Path) -> str:
+    return f".{target.name}."
 
 
 def _dress(descriptor: int, target: Path, mode: int | None) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from devreg.host import files
 from devreg.host.edits import Edit
+from devreg.host.trust_record import TrustRecord
 from devreg.model.errors import ConfigUnusable
 
 _NAME = "trust.journal"
@@ -52,6 +53,14 @@ class Journal:
     def end(self) -> None:
         """The change is over, one way or the other. Raises ConfigUnusable."""
         files.remove(self._file)
+
+    def sweep(self) -> None:
+        """Delete what a killed run has left of its writing. Raises ConfigUnusable."""
+        files.sweep(self._file)
+        TrustRecord(self._file.parent).sweep()
+        entry = self.interrupted()
+        for edit in entry.edits if entry else ():
+            files.sweep(edit.path)
 
     def interrupted(self) -> Entry | None:
         """The change that a killed run has left, None if there is none. Raises ConfigUnusable for a damaged record."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import platformdirs
 
-from devreg.host.files import is_root, read, remove, write_atomic
+from devreg.host.files import is_root, read, remove, sweep, write_atomic
 from devreg.model.errors import ConfigUnusable
 
 
@@ -28,6 +28,10 @@ class Record:
         """Remember one thing, now."""
         self.entries[key] = value
         write_atomic(self._file, json.dumps(self.entries, indent=2).encode(), mode=0o600)
+
+    def sweep(self) -> None:
+        """Delete what killed writers have left beside the file."""
+        sweep(self._file)
 
     def forget(self, key: str) -> None:
         """Forget one thing; the file goes with the last."""

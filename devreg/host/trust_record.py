@@ -17,6 +17,10 @@ class TrustRecord:
     def __init__(self, folder: Path) -> None:
         self._record = Record(_NAME, folder)
 
+    def sweep(self) -> None:
+        """Delete what a killed run has left of its writing."""
+        self._record.sweep()
+
     def added(self, path: Path) -> tuple[str, ...]:
         """The addresses that devreg has added to a file, in that order."""
         entry = self._record.entries.get(str(path), {})

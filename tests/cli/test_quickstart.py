@@ -202,7 +202,8 @@ def test_a_pull_that_brings_another_digest_is_a_failure(run: Run, fake: FakeEngi
 def test_elsewhere_no_engine_is_installed_for_an_ordinary_user(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKER_HOST")
     monkeypatch.setattr("devreg.actions.provision.is_root", lambda: False)
-    monkeypatch.setattr("devreg.engine.client.docker.from_env", _nobody)
+    monkeypatch.setattr("devreg.engine.short_way.endpoint", lambda: None)
+    monkeypatch.setattr("docker.from_env", _nobody)
     outcome = run("quickstart", "--yes")
     assert outcome.code == 13
 

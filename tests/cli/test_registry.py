@@ -318,6 +318,7 @@ def test_two_who_change_the_users_at_once_both_get_what_they_want(run: Run, fake
 def test_an_engine_elsewhere_gets_no_server(
     run: Run, fake: FakeEngine, published: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("devreg.engine.short_way.endpoint", lambda: None)
     monkeypatch.setattr("devreg.engine.client._endpoint", lambda _client: "ssh://build@far.example")
     outcome = run("registry", "up", "--listen", published.host)
     assert outcome.code == 30

@@ -38,6 +38,7 @@ PACKAGES = {
     "podman": ("podman",),
     "curl": ("curl",),
     "debootstrap": ("debootstrap",),
+    "strace": ("strace",),
 }
 CONTAINERD_STORE: dict[str, object] = {"features": {"containerd-snapshotter": True}}
 # Tabs, an order of its own, a list on several lines: whatever a person may have written.

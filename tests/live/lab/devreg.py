@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,9 +102,9 @@ class Devreg:
         done = run(*self._as_user(["bash", "-euo", "pipefail", "-c", script], env), check=False)
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def command(self, *words: str, env: Mapping[str, str] | None = None) -> list[str]:
-        """The command line of a call."""
-        return self._as_user([sys.executable, "-m", "devreg", *words], env or {})
+    def command(self, *words: str, env: Mapping[str, str] | None = None, under: Sequence[str] = ()) -> list[str]:
+        """The command line of a call. `under`: a program that is to run devreg, with its options."""
+        return self._as_user([*under, sys.executable, "-m", "devreg", *words], env or {})
 
     def _as_user(self, program: list[str], env: Mapping[str, str]) -> list[str]:
         # Compiled modules are kept: the tests call devreg hundreds of times.

@@ -40,6 +40,13 @@ def busybox_image(client: docker.DockerClient, tag: str) -> str:
     return _build(client, tag, ["FROM scratch", "COPY root/ /", "ENV PATH=/bin", 'CMD ["sh"]'], members)
 
 
+def busybox_archive(client: docker.DockerClient, file: Path) -> str:
+    """Write the image of `busybox_image` to `file`, for `docker load`; return its name."""
+    name = busybox_image(client, "lab-busybox:1")
+    file.write_bytes(b"".join(client.images.get(name).save(named=name)))
+    return name
+
+
 def _content(seed: str, size: int) -> bytes:
     noise = random.Random(seed).randbytes(size - size // 4)  # noqa: S311  # the same bytes every time: no secret
     return noise + b"." * (size // 4)

@@ -75,14 +75,15 @@ def machine_image(client: docker.DockerClient, cache: Path) -> str:
 
 
 @contextmanager
-def machine(engine: Engine, cache: Path, *, init: bool = True) -> Iterator[Machine]:
+def machine(engine: Engine, cache: Path, *, init: bool = True, image: str | None = None) -> Iterator[Machine]:
     """Boot a machine in `engine`, set up to install from this host's sources; remove it and its volumes at the end.
 
-    `init` False: nothing but the programs that are run in it, as in many a CI job.
+    `init` False: nothing but the programs that are run in it, as in many a CI job. `image`: what `keep` has kept of
+    another machine, instead of a bare Debian.
     """
     given = handover()
     with ExitStack() as cleaning, closing(engine.client()) as client:
-        container = _create(client, machine_image(client, cache), given, init)
+        container = _create(client, image or machine_image(client, cache), given, init)
         cleaning.callback(container.remove, force=True, v=True)
         container.start()
         booting = Machine(engine, str(container.id))
@@ -90,6 +91,13 @@ def machine(engine: Engine, cache: Path, *, init: bool = True) -> Iterator[Machi
         _settle(booted, container, given)
         cleaning.callback(_empty, booted)
         yield booted
+
+
+def keep(machine: Machine, name: str) -> str:
+    """Keep the files of a machine (not what is in its volumes) as an image to boot others from; return its name."""
+    with closing(machine.engine.client()) as client:
+        client.containers.get(machine.id).commit(name, "1")
+    return f"{name}:1"
 
 
 def _create(client: docker.DockerClient, image: str, given: Handover, init: bool) -> Container:
