@@ -15,7 +15,7 @@ from devreg.host.trust_record import TrustRecord
 from devreg.model.address import Address
 from devreg.model.engine import RunningContainer
 from devreg.model.errors import ConfigUnusable
-from devreg.model.events import Listener, Warn
+from devreg.model.events import Listener, Step, Warn
 from devreg.model.insecure_entry import has_entry
 from devreg.model.results import Probe, Trusted
 from devreg.model.verdict import Reach, Verdict
@@ -91,19 +91,20 @@ def carry_out(flavour: Flavour, wish: Wish, *, listener: Listener, state: Path |
 
     Raises as `plan` does; RollbackFailed; and ConfigUnusable where this user may not change the file.
     """
-    folder = state or state_folder()
+    folder, asked = state or state_folder(), wish
     if not (folder / "trust.journal").exists():
         first = plan(flavour, wish)
         if not first.changed:
-            return _told(planned(first, wish), first.notes, listener)
+            return _told(planned(first, asked), first.notes, listener)
         refuse_without_rights(first)
+        wish = _useful(flavour, wish, first, listener)
     from devreg.actions import trust_change
 
     with files.locked(folder / LOCK):
         trust_change.recover(flavour, folder, listener)
         now = plan(flavour, wish)  # another devreg may have been at it
         if not now.changed:
-            return _told(planned(now, wish), now.notes, listener)
+            return _told(planned(now, asked), now.notes, listener)
         goal = trust_change.Goal(
             add=now.todo if wish.trusted else (),
             remove=() if wish.trusted else now.todo,
@@ -112,7 +113,27 @@ def carry_out(flavour: Flavour, wish: Wish, *, listener: Listener, state: Path |
         if wish.trusted:
             listener(Warn("where a registry speaks plain HTTP, passwords and images cross the network in the clear"))
         outcome = trust_change.carry_out(flavour, goal, now.edits, folder, listener)
-    return _told(_result(now, wish, outcome.backups, outcome.verdicts), now.notes, listener)
+    return _told(_result(now, asked, outcome.backups, outcome.verdicts), now.notes, listener)
+
+
+def without_ca(flavour: Flavour, wish: Wish, done: Trusted, listener: Listener) -> Trusted:
+    """Take away the certificates too that devreg has put there for registries that are no longer to be trusted."""
+    from devreg.actions.trust_ca import untrust_ca
+
+    removed = [each for each in wish.addresses if untrust_ca(flavour, each, listener=listener)]
+    for address in removed:
+        listener(Step(f"the CA of {address} is removed"))
+    return replace(done, changed=done.changed or bool(removed))
+
+
+def _useful(flavour: Flavour, wish: Wish, found: Plan, listener: Listener) -> Wish:
+    """The wish without the registries that need no trust, since they speak TLS that is verified anyway."""
+    if wish.force or not wish.trusted:
+        return wish
+    from devreg.actions.trust_advice import needed
+
+    useful = tuple(each for each in wish.addresses if each not in found.todo or needed(flavour, each, listener))
+    return replace(wish, addresses=useful)
 
 
 def restarts(flavour: Flavour, wish: Wish) -> bool:

@@ -11,7 +11,7 @@ import typer
 
 from devreg.cli.options import Json, password, settings, timeout
 from devreg.model.address import Address
-from devreg.model.errors import EngineRefused, PartlyDone, UsageError
+from devreg.model.errors import PartlyDone, UsageError
 from devreg.output import console, document, tables
 from devreg.settings import Settings, user_file
 
@@ -130,8 +130,17 @@ def _means(listener: Listener) -> Means:
             return trusts.plan(flavour, wish).changed
         return trusts.carry_out(flavour, wish, listener=listener).changed
 
-    def trust_ca(address: Address, _ca: bytes | str, _only_look: bool) -> bool:
-        raise EngineRefused(f"devreg does not yet install the CA of {address}", hint="put it into certs.d by hand")
+    def trust_ca(address: Address, ca: bytes | str, only_look: bool) -> bool:
+        from devreg.actions import trust_ca as authorities
+        from devreg.actions.trust_target import target
+
+        flavour = target(None, listener=listener)
+        if authorities.installed(flavour, address, ca):
+            return False
+        if only_look:
+            return True
+        wish = authorities.declared(address, ca, timeout=timeout())
+        return authorities.trust_ca(flavour, wish, timeout=timeout(), listener=listener).changed
 
     return Means(
         set_default=set_default,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devreg.cli import trust_ca
 from devreg.cli.options import Json, Yes, agreed, settings
 from devreg.model.address import Address
 from devreg.model.errors import UsageError
@@ -58,7 +59,15 @@ def trust(
     """
     if undo and addresses:
         raise UsageError("--undo takes no addresses", hint="`devreg untrust ADDRESS` takes away a single one")
-    _change("trust", _asked(addresses, restart, force, trusted=True), kind, undo, dry_run, diff, yes, as_json)
+    wish = _asked(addresses, restart, force, trusted=True)
+    if ca is not None:
+        if undo or dry_run or diff or restart:
+            raise UsageError("--ca goes with none of --undo, --dry-run, --diff, --restart", hint="leave them out")
+        trust_ca.change(wish.addresses, trust_ca.Given(ca, fingerprint, cert, key, force), kind, as_json)
+        return
+    if fingerprint or cert or key:
+        raise UsageError("--fingerprint, --cert and --key go with --ca", hint="give --ca FILE or --ca fetch")
+    _change("trust", wish, kind, undo, dry_run, diff, yes, as_json)
 
 
 def untrust(
@@ -102,6 +111,8 @@ def _change(
         _warn(found, diff and not as_json, yes)
     with reporting() as listener:
         done = action.carry_out(flavour, wish, listener=listener)
+        if not wish.trusted:
+            done = action.without_ca(flavour, wish, done, listener)
     if as_json:
         shown = replace(done, diff=found.diff) if found and diff else done
         document.success(command, shown, changed=done.changed)

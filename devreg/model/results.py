@@ -171,3 +171,17 @@ class Overview:
     engine: EngineState
     registry: RegistryState
     drift: tuple[Drift, ...] = ()
+
+
+@dataclass(frozen=True)
+class CaTrusted:
+    """What `trust --ca` did. `fingerprints`: SHA-256 of the authorities, in hexadecimal. `verified`: a handshake and
+    the engine itself got through with them. `removed_insecure`: an insecure entry was in the way and is gone."""
+
+    address: str
+    flavour: str
+    file: str
+    fingerprints: tuple[str, ...]
+    verified: bool
+    changed: bool
+    removed_insecure: bool

@@ -16,14 +16,10 @@ import httpx
 from devreg.model.errors import RegistryUnreachable
 from devreg.model.tls import Connection, Tls
 from devreg.registry.origin import shown
+from devreg.registry.tls_faults import EXPIRED, NOT_TLS, NOT_YET_VALID, UNKNOWN_CA, WRONG_NAME
 
 FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, UnicodeError)
 """Everything that httpx raises, and what Python's resolver says of a host such as `a..b` in a hostile URL."""
-
-_EXPIRED, _NOT_YET = 10, 9  # X509_V_ERR_… of OpenSSL, as ssl.SSLCertVerificationError.verify_code has them
-_WRONG_NAME = (62, 64)
-_UNKNOWN_CA = (18, 19, 20, 21)
-_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
 
 _BY_CLASS: dict[type[Exception], tuple[str, str]] = {
     httpx.ConnectTimeout: ("does not answer", "check the address and that no firewall is in between"),
@@ -65,7 +61,7 @@ def _fault(error: Exception, connection: Connection, url: httpx.URL) -> tuple[st
     if certificate := _cause(error, ssl.SSLCertVerificationError):
         return _certificate(certificate, url.host, trust)
     if tls := _cause(error, ssl.SSLError):
-        if tls.reason in _NOT_TLS:
+        if tls.reason in NOT_TLS:
             return "speaks plain HTTP, not HTTPS", trust if strict else "write the address with http://"
         return f"does not agree on TLS ({tls.reason or 'connection closed'})", "check the TLS settings of the server"
     if _cause(error, socket.gaierror):
@@ -77,13 +73,13 @@ def _fault(error: Exception, connection: Connection, url: httpx.URL) -> tuple[st
 
 
 def _certificate(error: ssl.SSLCertVerificationError, host: str, trust: str) -> tuple[str, str]:
-    if error.verify_code == _EXPIRED:
+    if error.verify_code == EXPIRED:
         return "has a certificate that has expired", "renew the certificate, or set this machine's clock"
-    if error.verify_code == _NOT_YET:
+    if error.verify_code == NOT_YET_VALID:
         return "has a certificate that is not valid yet", "compare the clocks of both machines"
-    if error.verify_code in _WRONG_NAME:
+    if error.verify_code in WRONG_NAME:
         return f"has a certificate for another name than {host}", f"reissue the certificate with {host} in its SAN"
-    if error.verify_code in _UNKNOWN_CA:
+    if error.verify_code in UNKNOWN_CA:
         return "has a certificate of an authority that this machine does not know", trust
     return f"has a certificate that is not accepted ({error.verify_message})", "reissue the certificate"
 

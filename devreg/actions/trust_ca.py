@@ -1,0 +1,240 @@
+"""`devreg trust --ca`: an authority for one registry, which is better than no verification at all.
+
+The engine reads certs.d at each use, so nothing is reloaded. An insecure entry for the same registry goes: engines with
+graph drivers ignore the authority beside it (measured).
+"""
+
+from __future__ import annotations
+
+import hmac
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from devreg.actions import trust as trusts
+from devreg.flavours.flavour import Flavour
+from devreg.host import certificates, files
+from devreg.host.certificates import CA, CERT, KEY, Folder, Pair
+from devreg.host.signals import uninterrupted
+from devreg.host.state import state_folder
+from devreg.model.address import Address
+from devreg.model.errors import ConfigUnusable, EngineRefused, RegistryUnreachable, UsageError
+from devreg.model.events import Listener, Step, Warn
+from devreg.model.results import CaTrusted
+from devreg.model.verdict import Reach
+from devreg.registry import handshake
+from devreg.registry.handshake import Handshake, Tls
+
+_FETCH = "fetch"
+
+
+@dataclass(frozen=True)
+class CaWish:
+    """What a user asks for. `ca`: the content of a file of certificates, `source` its name. `pair`: a client's own.
+    `force`: write over certificates that somebody else has put there."""
+
+    address: Address
+    ca: bytes
+    source: str
+    pair: Pair | None = None
+    force: bool = False
+
+
+def asked(
+    address: Address, ca: str, fingerprint: str, cert: Path | None, key: Path | None, force: bool, timeout: float
+) -> CaWish:
+    """The wish in the words of the command line: `ca` is a file, or `fetch`. Raises UsageError, ConfigUnusable, and as
+    `fetch` does."""
+    if (cert is None) is not (key is None):
+        raise UsageError("a client's certificate goes with its key", hint="give both --cert and --key")
+    pair = Pair(cert, key) if cert and key else None
+    if ca == _FETCH:
+        return CaWish(address, fetch(address, fingerprint, timeout=timeout), f"what {address} shows", pair, force)
+    if fingerprint:
+        raise UsageError("--fingerprint is for --ca fetch", hint="a file needs none")
+    content = files.read(Path(ca))
+    if content is None:
+        raise ConfigUnusable(f"{ca} does not exist", hint="name the file of the CA's certificate, in PEM")
+    return CaWish(address, content, ca, pair, force)
+
+
+def declared(address: Address, ca: bytes | str, *, timeout: float) -> CaWish:
+    """The wish in the words of a devreg.toml: certificates (PEM), or the fingerprint of one to fetch."""
+    if isinstance(ca, bytes):
+        return CaWish(address, ca, "the declared CA")
+    return CaWish(address, fetch(address, ca, timeout=timeout), f"what {address} shows")
+
+
+def fetch(address: Address, wanted: str, *, timeout: float) -> bytes:
+    """The certificate with the SHA-256 fingerprint `wanted` among those that the registry shows, as PEM.
+
+    Raises UsageError without a fingerprint or for one that is none, naming what was shown; NotAuthorized where no
+    certificate has it; RegistryUnreachable where none is shown.
+    """
+    shown = handshake.chain(address, timeout=timeout)
+    if not shown:
+        found = handshake.shake(address, timeout=timeout)
+        raise RegistryUnreachable(f"{address} {found.tls.value}", hint="check the address and its port")
+    seen = [handshake.fingerprint(each) for each in shown]
+    if not wanted:
+        raise UsageError(
+            f"without a fingerprint anybody between here and {address} could hand in a CA; shown now: {seen[-1]}",
+            hint="compare it with the registry's owner, then give it: --ca fetch --fingerprint SHA256",
+        )
+    plain = wanted.lower().removeprefix("sha256:").replace(":", "").strip()
+    if len(plain) != 64 or not set(plain) <= set("0123456789abcdef"):
+        raise UsageError(f"{wanted!r} is no SHA-256 fingerprint", hint="it has 64 hexadecimal digits")
+    for certificate, its in zip(shown, seen, strict=True):
+        if hmac.compare_digest(its, plain):
+            return ssl.DER_cert_to_PEM_cert(certificate).encode()
+    raise EngineRefused(
+        f"{address} shows no certificate with that fingerprint, but {', '.join(seen)}: nothing was changed",
+        hint="ask the registry's owner: somebody may be in between, or the certificate was renewed",
+    )
+
+
+def trust_ca(
+    flavour: Flavour, wish: CaWish, *, timeout: float, listener: Listener, state: Path | None = None
+) -> CaTrusted:
+    """Have the engine verify a registry by an authority.
+
+    Raises ConfigUnusable for files that are no certificates or cannot be written, RegistryUnreachable when the
+    authority does not vouch for what the registry shows, EngineRefused when the engine still does not get through (all
+    is as before then), RefusedOverwrite.
+    """
+    folder = _folder(flavour, wish.address, state)
+    text = certificates.authorities(wish.ca, wish.source)
+    wanted = _wanted(text, wish.pair)
+    found = _checked(wish, text, timeout, listener)
+    listed = flavour.files.lists(wish.address)
+    changed = any(folder.read()[name] != content for name, content in wanted.items())
+    if changed and not wish.force:
+        folder.refuse_foreign(wanted)
+    if changed and not files.may_write(folder.path / CA):
+        raise ConfigUnusable(f"writing to {folder.path} takes root", hint="run the command again with sudo")
+    verified = found.tls is Tls.VERIFIED
+    if changed or listed:
+        verified = _install(flavour, wish, folder, wanted, listed, listener, state) and verified
+    for fault in certificates.lint(folder.path):
+        listener(Warn(fault))
+    return CaTrusted(
+        address=str(wish.address),
+        flavour=flavour.name,
+        file=str(folder.path / CA),
+        fingerprints=tuple(map(handshake.fingerprint, _der(text))),
+        verified=verified,
+        changed=changed or listed,
+        removed_insecure=listed,
+    )
+
+
+def installed(flavour: Flavour, address: Address, ca: bytes | str) -> bool:
+    """Whether an authority is in place, named by its certificates (PEM) or by the fingerprint of one; and no insecure
+    entry beside it. Raises ConfigUnusable."""
+    there = _folder(flavour, address, None).read()[CA]
+    if there is None or flavour.files.lists(address):
+        return False
+    if isinstance(ca, bytes):
+        return there == ca
+    return ca in map(handshake.fingerprint, _der(certificates.authorities(there, CA)))
+
+
+def untrust_ca(flavour: Flavour, address: Address, *, listener: Listener, state: Path | None = None) -> bool:
+    """Take away the certificates that devreg has put there. Returns whether there were any. Raises ConfigUnusable."""
+    if flavour.certificates is None:
+        return False
+    folder = _folder(flavour, address, state)
+    if not folder.owned():
+        return False
+    gone, kept = folder.remove_own()
+    for path in kept:
+        listener(Warn(f"{path} was changed since devreg put it there: it stays"))
+    return bool(gone)
+
+
+def _folder(flavour: Flavour, address: Address, state: Path | None) -> Folder:
+    if flavour.certificates is None:
+        raise ConfigUnusable(
+            f"devreg knows no folder for certificates of {flavour.name}",
+            hint="add the CA to the system's: /usr/local/share/ca-certificates, then `sudo update-ca-certificates`",
+        )
+    return Folder(flavour.certificates / str(address), state or state_folder())
+
+
+def _wanted(text: str, pair: Pair | None) -> dict[str, bytes]:
+    wanted = {CA: text.encode()}
+    if pair is not None:
+        for name, path in ((CERT, pair.certificate), (KEY, pair.key)):
+            content = files.read(path)
+            if content is None:
+                raise ConfigUnusable(
+                    f"{path} does not exist", hint="name the files of the client's certificate and key"
+                )
+            wanted[name] = content
+    return wanted
+
+
+def _checked(wish: CaWish, text: str, timeout: float, listener: Listener) -> Handshake:
+    """One handshake with exactly this authority, before anything is written."""
+    pair = (wish.pair.certificate, wish.pair.key) if wish.pair else None
+    try:
+        found = handshake.shake(wish.address, authorities=text, pair=pair, timeout=timeout)
+    except OSError as error:
+        raise ConfigUnusable(
+            f"the client's certificate cannot be used: {error.strerror or error}",
+            hint="check that the key belongs to it",
+        ) from error
+    if found.tls is Tls.NOBODY:
+        listener(Warn(f"{wish.address} does not answer ({found.words}): the CA could not be tried"))
+    elif found.tls is Tls.UNKNOWN_CA:
+        raise RegistryUnreachable(
+            f"{wish.source} does not vouch for {wish.address}: {found.words}",
+            hint="give the CA that issued the registry's certificate",
+        )
+    elif found.tls is not Tls.VERIFIED:
+        raise RegistryUnreachable(
+            f"{wish.address} {found.tls.value} ({found.words})",
+            hint="mend the registry's TLS first; nothing was changed",
+        )
+    return found
+
+
+def _install(
+    flavour: Flavour,
+    wish: CaWish,
+    folder: Folder,
+    wanted: dict[str, bytes],
+    listed: bool,
+    listener: Listener,
+    state: Path | None,
+) -> bool:
+    """Write, take the insecure entry away, and have the engine try; undo on failure. Returns whether it got through."""
+    before, owned = folder.read(), folder.owned()
+    without = trusts.Wish((wish.address,), trusted=False, force=wish.force)
+    try:
+        listener(Step(f"writing {folder.path / CA}"))
+        folder.write(wanted)
+        if listed:
+            listener(Step("taking the insecure entry away, which would defeat the CA"))
+            trusts.carry_out(flavour, without, listener=listener, state=state)
+        verdict = flavour.witness.reaches(wish.address)
+        if verdict.reach is Reach.REFUSED:
+            raise EngineRefused(
+                f"the engine does not accept the registry with this CA: {verdict.words}; all is as it was",
+                hint=f"look into {flavour.service.log}",
+            )
+    except BaseException:
+        with uninterrupted():
+            folder.put_back(before, owned)
+            if listed and not flavour.files.lists(wish.address):
+                again = trusts.Wish((wish.address,), force=True)
+                trusts.carry_out(flavour, again, listener=listener, state=state)
+        raise
+    if verdict.reach is Reach.UNREACHABLE:
+        listener(Warn(f"the engine could not reach {wish.address} to try: {verdict.words}"))
+    return verdict.reach is Reach.ANSWERED
+
+
+def _der(text: str) -> list[bytes]:
+    end = "-----END CERTIFICATE-----"
+    return [ssl.PEM_cert_to_DER_cert(f"{part[part.index('-----BEGIN') :]}{end}") for part in text.split(end)[:-1]]
