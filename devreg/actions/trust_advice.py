@@ -28,8 +28,8 @@ def needed(flavour: Flavour, address: Address, listener: Listener) -> bool:
         seen = f" (shown now: {handshake.fingerprint(shown[-1])})" if shown else ""
         listener(
             Warn(
-                f"{address} speaks TLS: trusting its CA is safer than trusting anybody. Compare the fingerprint with its "
-                f"owner, then `devreg trust {address} --ca fetch --fingerprint SHA256`{seen}"
+                f"{address} speaks TLS: trusting its CA is safer than trusting anybody. Compare the fingerprint with "
+                f"its owner, then `devreg trust {address} --ca fetch --fingerprint SHA256`{seen}"
             )
         )
     return True

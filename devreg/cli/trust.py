@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,6 +46,21 @@ def trust(
     dry_run: DryRun = False,
     diff: Diff = False,
     force: Force = False,
+    ca: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|fetch",
+            help="Trust this CA for the registry instead: a PEM file, or what the registry shows.",
+            show_default=False,
+        ),
+    ] = None,
+    fingerprint: Annotated[
+        str, typer.Option(metavar="SHA256", help="Of the certificate to fetch.", show_default=False)
+    ] = "",
+    cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A client's certificate, with --ca.", show_default=False)
+    ] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key, with --ca.", show_default=False)] = None,
     undo: Annotated[
         bool, typer.Option("--undo", help="Take away all that devreg has added, and nothing else.")
     ] = False,

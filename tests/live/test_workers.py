@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.live.conftest import PASSWORD, USER, Server, client
 from tests.live.lab.engine import Engine
@@ -278,3 +279,96 @@ def test_bootstrap_of_three_machines_twice(
         assert (again.returncode, second["changed"]) == (0, False)
         assert call(each, *words, "--check", env=env).returncode == 0
         each.run("docker", "image", "inspect", f"{beyond.plain}/workers/ahead:1")
+
+
+@pytest.fixture
+def app(server: Server) -> str:
+    """An image in the registry, by its name there."""
+    with client(server.engine) as sdk:
+        multi_layer_image(sdk, f"{server.address}/workers/tls:1", 2, 0.1)
+        sdk.images.push(f"{server.address}/workers/tls", tag="1", auth_config={"username": USER, "password": PASSWORD})
+    return "workers/tls:1"
+
+
+@pytest.fixture
+def authority(machines: list[Machine], beyond: Front) -> str:
+    """Where the file of the registry's CA is on the worker, beside those of a client."""
+    for name in ("ca.pem", "client.pem", "client.key"):
+        machines[0].put(beyond.folder / name, f"/opt/{name}")
+    return "/opt/ca.pem"
+
+
+def pull(worker: Machine, name: str) -> "subprocess.CompletedProcess[str]":
+    return worker.run("docker", "pull", "--quiet", name, check=False)
+
+
+def certificates(worker: Machine) -> list[str]:
+    return worker.run("sh", "-c", "find /etc/docker/certs.d -type f 2>/dev/null | sort; true").stdout.split()
+
+
+def test_a_ca_makes_pulls_work_without_a_reload(worker: Machine, beyond: Front, app: str, authority: str) -> None:
+    name, before = f"{beyond.tls}/{app}", pid(worker)
+    assert "x509" in pull(worker, name).stderr
+    done = devreg(worker, "trust", beyond.tls, "--ca", authority)
+    assert (done["changed"], done["data"]["verified"], done["data"]["removed_insecure"]) == (True, True, False)
+    assert done["data"]["file"] == f"/etc/docker/certs.d/{beyond.tls}/ca.crt"
+    assert pull(worker, name).returncode == 0
+    assert devreg(worker, "trust", beyond.tls, "--ca", authority)["changed"] is False
+    assert (pid(worker), live(worker)) == (before, [])
+    assert devreg(worker, "untrust", beyond.tls)["changed"] is True
+    assert certificates(worker) == []
+    assert "x509" in pull(worker, name).stderr
+
+
+def test_an_insecure_entry_that_would_defeat_the_ca_goes(
+    worker: Machine, beyond: Front, app: str, authority: str
+) -> None:
+    del authority
+    advised = call(worker, "trust", beyond.tls)
+    assert advised.returncode == 0
+    assert "--ca fetch --fingerprint" in advised.stderr
+    assert live(worker) == [beyond.tls]
+    blind = devreg(worker, "trust", beyond.tls, "--ca", "fetch", code=2)["errors"][0]
+    shown = blind["message"].rpartition("shown now: ")[2]
+    assert devreg(worker, "trust", beyond.tls, "--ca", "fetch", "--fingerprint", "ab" * 32, code=11)
+    assert (live(worker), certificates(worker)) == ([beyond.tls], [])
+    done = devreg(worker, "trust", beyond.tls, "--ca", "fetch", "--fingerprint", shown)["data"]
+    assert (done["verified"], done["removed_insecure"]) == (True, True)
+    assert live(worker) == []
+    assert pull(worker, f"{beyond.tls}/{app}").returncode == 0
+    devreg(worker, "untrust", beyond.tls)
+
+
+def test_an_authority_that_does_not_vouch_is_not_installed(worker: Machine, beyond: Front, tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    worker.put(tmp_path / "other.pem", "/opt/other.pem")
+    error = devreg(worker, "trust", beyond.tls, "--ca", "/opt/other.pem", code=20)["errors"][0]
+    assert "/opt/other.pem does not vouch" in error["message"]
+    assert devreg(worker, "trust", beyond.plain, "--ca", "/opt/other.pem", code=20)
+    assert certificates(worker) == []
+
+
+def test_a_client_certificate_where_the_registry_wants_one(
+    worker: Machine, beyond: Front, app: str, authority: str
+) -> None:
+    assert devreg(worker, "trust", beyond.mutual, "--ca", authority, "--cert", "/opt/client.pem", code=2)
+    pair = ("--cert", "/opt/client.pem", "--key", "/opt/client.key")
+    assert devreg(worker, "trust", beyond.mutual, "--ca", authority, *pair)["data"]["verified"] is True
+    assert pull(worker, f"{beyond.mutual}/{app}").returncode == 0
+    folder = f"/etc/docker/certs.d/{beyond.mutual}"
+    modes = worker.run("stat", "-c", "%a %n", f"{folder}/ca.crt", f"{folder}/client.key").stdout.split()
+    assert modes[::2] == ["644", "600"]
+    devreg(worker, "untrust", beyond.mutual)
+    assert certificates(worker) == []
+
+
+def test_a_registry_that_is_verified_anyway_needs_no_trust(worker: Machine, beyond: Front, authority: str) -> None:
+    system = "/usr/local/share/ca-certificates/registry.crt"
+    worker.run("sh", "-c", f"cp {authority} {system} && update-ca-certificates && systemctl restart docker")
+    try:
+        done = call(worker, "trust", beyond.tls, "--json")
+        assert json.loads(done.stdout)["changed"] is False
+        assert "no trust is needed" in done.stderr
+        assert live(worker) == []
+    finally:
+        worker.run("sh", "-c", f"rm {system} && update-ca-certificates --fresh && systemctl restart docker")

@@ -17,19 +17,24 @@ from tests.live.lab.run import need, run
 
 @dataclass(frozen=True)
 class Front:
-    """The two addresses of one registry, which no engine trusts of itself."""
+    """The addresses of one registry, which no engine trusts of itself: `mutual` wants a client's certificate too.
+
+    `folder` has the files ca.pem of the authority that issued all certificates, client.pem and client.key.
+    """
 
     plain: str
     tls: str
+    mutual: str
+    folder: Path
 
 
 @contextmanager
 def front(registry: str, bridge: str, folder: Path) -> Iterator[Front]:
-    """Serve `registry` (an address) at two others, on the address of an interface, until the end of the block."""
+    """Serve `registry` (an address) at three others, on the address of an interface, until the end of the block."""
     host = run("ip", "-4", "-brief", "address", "show", "dev", bridge).stdout.split()[2].partition("/")[0]
-    plain, tls = (f"{host}:{free_port_of(host)}" for _ in range(2))
+    plain, tls, mutual = (f"{host}:{free_port_of(host)}" for _ in range(3))
     pair = folder / "pair.pem"
-    trustme.CA().issue_cert(tls.rpartition(":")[0]).private_key_and_cert_chain_pem.write_to_path(str(pair))
+    _issue(host, pair, folder)
     config = folder / "nginx.conf"
     config.write_text(
         f"daemon off; pid {folder}/pid; error_log {folder}/errors; user root; events {{}}\n"
@@ -37,6 +42,9 @@ def front(registry: str, bridge: str, folder: Path) -> Iterator[Front]:
         "  proxy_set_header X-Forwarded-Proto $scheme;\n"
         f"  server {{ listen {plain}; location / {{ proxy_pass http://{registry}; }} }}\n"
         f"  server {{ listen {tls} ssl; ssl_certificate {pair}; ssl_certificate_key {pair};\n"
+        f"    location / {{ proxy_pass http://{registry}; }} }}\n"
+        f"  server {{ listen {mutual} ssl; ssl_certificate {pair}; ssl_certificate_key {pair};\n"
+        f"    ssl_verify_client on; ssl_client_certificate {folder}/ca.pem;\n"
         f"    location / {{ proxy_pass http://{registry}; }} }} }}\n"
     )
     pid = processes.spawn([need("nginx", "nginx"), "-c", str(config)], env={}, log=folder / "log")
@@ -45,9 +53,18 @@ def front(registry: str, bridge: str, folder: Path) -> Iterator[Front]:
         while run("curl", "-sS", f"http://{plain}/v2/", check=False).returncode != 0:
             assert time.monotonic() < deadline, "nginx does not start"
             time.sleep(0.1)
-        yield Front(plain, tls)
+        yield Front(plain, tls, mutual, folder)
     finally:
         processes.end(pid)
+
+
+def _issue(host: str, pair: Path, folder: Path) -> None:
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(str(folder / "ca.pem"))
+    ca.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(str(pair))
+    client = ca.issue_cert("worker@example.com")
+    client.cert_chain_pems[0].write_to_path(str(folder / "client.pem"))
+    client.private_key_pem.write_to_path(str(folder / "client.key"))
 
 
 def free_port_of(host: str) -> int:
