@@ -7,6 +7,7 @@ import typer
 
 from devreg.cli import boundary
 from devreg.cli.app import app
+from devreg.host.declaration_file import parse
 from devreg.model import errors
 from devreg.settings import SETTINGS
 
@@ -53,3 +54,9 @@ def test_the_table_of_exit_codes_is_complete() -> None:
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
     raised = {each.exit_code for each in errors.DevregError.__subclasses__()}
     assert listed == raised | {0, boundary.BUG, boundary.INTERRUPTED}
+
+
+def test_the_declaration_is_one() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    found = parse(example, "devreg.toml")
+    assert (str(found.registry), len(found.registries), len(found.pull)) == ("registry.example.com:5000", 1, 1)

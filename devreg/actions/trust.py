@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -195,6 +194,8 @@ def _settled(flavour: Flavour, address: Address, trusted: bool, covered: str | N
 
 
 def _diff(edit: Edit) -> str:
+    import difflib
+
     before, after = (
         (content or b"").decode(errors="replace").splitlines(keepends=True) for content in (edit.before, edit.after)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devreg.flavours.flavour import Flavour
@@ -77,7 +77,7 @@ def carry_out(flavour: Flavour, goal: Goal, edits: Sequence[Edit], state: Path, 
             _undo(flavour, entry, ran, backups, error, listener)
             journal.end()
         if isinstance(error, ServiceFailed | EngineRefused):
-            kept = f"; {flavour.files.path} and the engine are as they were" if edits else ""
+            kept = _how_it_is(entry)
             raise EngineRefused(f"{error}{kept}", hint=f"look into {flavour.service.log}") from error
         raise
     complete(entry, state, listener)
@@ -88,9 +88,8 @@ def complete(entry: Entry, state: Path, listener: Listener) -> None:
     """The last steps of a proven change; all of them can be done twice. Never raises: the engine has taken it."""
     record = TrustRecord(state)
     try:
+        change.settle(entry.edits)
         for edit in entry.edits:
-            if files.read(edit.path) == edit.read != edit.after:
-                change.put(edit.path, edit.after)
             record.note(edit.path, added=entry.added, removed=entry.removed, content=files.read(edit.path))
         Journal(state).end()
     except ConfigUnusable as error:
@@ -133,7 +132,7 @@ def recover_files(state: Path, listener: Listener) -> None:
 def put_files_back(entry: Entry, listener: Listener) -> None:
     """Give each file its old content, unless somebody else has changed it since. Raises ConfigUnusable."""
     for edit in _ours(entry, listener):
-        change.put(edit.path, edit.after)
+        change.put(edit, edit.after)
         listener(Warn(f"{edit.path} is back as it was before an interrupted run"))
 
 
@@ -209,6 +208,16 @@ def _undo(
         ) from cause
 
 
+def _how_it_is(entry: Entry) -> str:
+    """What to say of the files after an undo."""
+    left = [str(edit.path) for edit in entry.edits if files.read(edit.path) != edit.before]
+    if left:
+        return f"; the engine was told to go back, but {', '.join(left)} is not as before: look at it"
+    return (
+        f"; {', '.join(str(edit.path) for edit in entry.edits)} and the engine are as they were" if entry.edits else ""
+    )
+
+
 def _as_before(flavour: Flavour, entry: Entry, back: Sequence[Edit]) -> bool:
     """Whether the files have their old content, and the engine goes by it."""
     if any(edit.before != edit.after for edit in back):
@@ -237,7 +246,7 @@ def _undo_live(flavour: Flavour, back: Sequence[Edit]) -> None:
     finally:
         for edit in back:
             if files.read(edit.path) != edit.after:
-                change.put(edit.path, edit.after)
+                change.put(edit, edit.after)
 
 
 def _ours(entry: Entry, listener: Listener) -> tuple[Edit, ...]:
@@ -247,7 +256,7 @@ def _ours(entry: Entry, listener: Listener) -> tuple[Edit, ...]:
     for edit, undo in zip(entry.edits, entry.undoing, strict=True):
         now = files.read(edit.path)
         if now in (edit.before, edit.read, edit.after, undo.read):
-            back.append(Edit(edit.path, now, edit.before, undo.passing))
+            back.append(replace(undo, before=now, after=edit.before))
         else:
             listener(Warn(f"{edit.path} was changed by somebody else meanwhile: it stays as it is"))
     return tuple(back)

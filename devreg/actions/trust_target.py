@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from devreg.actions.reach import open_engine
+from devreg.engine.client import connect
 from devreg.flavours.flavour import Flavour
 from devreg.host import engine_setup, files
 from devreg.host.state import state_folder
@@ -26,7 +26,7 @@ def target(named: str | None, *, listener: Listener, state: Path | None = None) 
     if named is not None and named != DOCKER:
         return _named(named)
     try:
-        engine = open_engine()
+        engine = connect()
     except EngineUnreachable:
         _repair(folder, listener)
         other = None if named or engine_setup.installed() else _other()

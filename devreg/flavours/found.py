@@ -6,7 +6,7 @@ from pathlib import Path
 
 from devreg.engine.client import Engine
 from devreg.flavours.flavour import Flavour
-from devreg.flavours.rootful import rootful
+from devreg.model.engine import EngineInfo
 from devreg.model.errors import ConfigUnusable
 
 
@@ -21,4 +21,30 @@ def found(engine: Engine, state: Path) -> Flavour:
             hint="run the command on that machine, or unset DOCKER_HOST",
         )
     info = engine.info()
+    return _of_other_kind(engine, info) or _dockerd(engine, info, state)
+
+
+def _of_other_kind(engine: Engine, info: EngineInfo) -> Flavour | None:
+    """The kinds that are no dockerd of this machine's own, those first that the others could be taken for."""
+    from devreg.flavours import colima, desktop, orbstack, podman, snap
+
+    if info.podman:
+        return podman.podman()
+    kinds = (
+        (orbstack.is_orbstack, orbstack.orbstack),
+        (colima.is_colima, colima.colima),
+        (desktop.is_desktop, desktop.desktop),
+        (desktop.is_windows_service, desktop.windows_service),
+        (snap.is_snap, snap.snap),
+    )
+    return next((make(engine, info) for recognises, make in kinds if recognises(info, engine.host)), None)
+
+
+def _dockerd(engine: Engine, info: EngineInfo, state: Path) -> Flavour:
+    if info.rootless:
+        from devreg.flavours.rootless import rootless
+
+        return rootless(engine, info, state)
+    from devreg.flavours.rootful import rootful
+
     return rootful(engine, info, state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devreg.flavours import hosts_toml, own_block
@@ -51,7 +51,7 @@ class HostsFolder:
         else:
             text = hosts_toml.without_host(text, address, source=str(file))
         (edit,) = own_block.change(file, before, text)
-        return edit
+        return replace(edit, own_folder=True)
 
     def _trusted_in(self, file: Path, address: Address) -> bool:
         return hosts_toml.trusts(files.read(file), address, str(file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 import psutil
@@ -21,11 +22,12 @@ def complaint(dockerd: Dockerd, content: bytes) -> str | None:
     It does not check insecure-registries (measured).
     """
     try:
-        program, flags = _command(dockerd.pid)
+        program, flags, path = _command(dockerd.pid)
     except (psutil.Error, OSError):
         return None
+    argv = [program, *flags, "--validate", "--config-file", _STDIN]
     try:
-        run([program, *flags, "--validate", "--config-file", _STDIN], input=content, timeout=_SECONDS)
+        run(argv, input=content, timeout=_SECONDS, env={"PATH": path})
     except CommandFailed as error:
         if error.code is None or _UNKNOWN in error.stderr:
             return None
@@ -34,11 +36,13 @@ def complaint(dockerd: Dockerd, content: bytes) -> str | None:
     return None
 
 
-def _command(pid: int) -> tuple[str, list[str]]:
+def _command(pid: int) -> tuple[str, list[str], str]:
+    """The program, the flags and the PATH of the running dockerd: it looks for docker-proxy there (26.1, measured)."""
     process = psutil.Process(pid)
     argv = process.cmdline()
     program = process.exe() or argv[0]
-    return program.removesuffix(" (deleted)"), list(_without_file(argv[1:]))
+    path = process.environ().get("PATH") or os.defpath
+    return program.removesuffix(" (deleted)"), list(_without_file(argv[1:])), path
 
 
 def _without_file(words: Sequence[str]) -> Iterator[str]:

@@ -33,6 +33,7 @@ class Manager(Enum):
     """Who started dockerd, and so who can restart it."""
 
     SYSTEMD = "systemd"
+    USER_SYSTEMD = "the user's systemd"
     INIT_SCRIPT = "init script"
     DETACHED = "detached"
 
@@ -53,7 +54,8 @@ class Dockerd:
     """A running dockerd.
 
     `flags`: the values of its --insecure-registry flags. `unit`: its systemd unit, if it has one. `launch`: how it was
-    started; None when this user may not see that, or when something watches over it.
+    started; None when this user may not see that, or when something watches over it. `folder`: where its certificates
+    are.
     """
 
     pid: int
@@ -62,6 +64,7 @@ class Dockerd:
     manager: Manager
     unit: str | None = None
     launch: Launch | None = None
+    folder: Path = DEFAULT_CONFIG_FILE.parent
 
     @property
     def restartable(self) -> bool:
@@ -69,8 +72,8 @@ class Dockerd:
         return self.manager is not Manager.DETACHED or self.launch is not None
 
 
-def find(path: Path) -> Dockerd:
-    """The dockerd that listens on the unix socket `path`.
+def find(path: Path, *, rootless: bool = False) -> Dockerd:
+    """The dockerd that listens on the unix socket `path`. `rootless`: one of this user's own, which no root started.
 
     Raises EngineUnreachable when nobody listens there, ConfigUnusable when the listener is not a dockerd of this
     machine whose settings are a plain daemon.json (a snap's, another container's, a proxy).
@@ -84,9 +87,17 @@ def find(path: Path) -> Dockerd:
             hint="run the command where dockerd runs",
         )
     try:
-        return _describe(psutil.Process(pid), path)
+        return _describe(psutil.Process(pid), path, rootless)
     except (psutil.Error, ProcessLookupError) as error:
         raise EngineUnreachable(f"the engine behind {path} went away: {error}", hint="is Docker running?") from error
+
+
+def program(path: Path) -> str:
+    """The file that runs as the process which listens on the unix socket `path`; empty where that cannot be seen."""
+    try:
+        return psutil.Process(_listener(path)).exe()
+    except (psutil.Error, ValueError, EngineUnreachable):
+        return ""
 
 
 def _listener(path: Path) -> int:
@@ -100,7 +111,7 @@ def _listener(path: Path) -> int:
     return int(struct.unpack("3i", credentials)[0])
 
 
-def _describe(process: psutil.Process, path: Path) -> Dockerd:
+def _describe(process: psutil.Process, path: Path, rootless: bool) -> Dockerd:
     if process.name() != "dockerd":
         raise ConfigUnusable(
             f"{process.name()} (process {process.pid}) listens on {path}, not dockerd",
@@ -109,16 +120,24 @@ def _describe(process: psutil.Process, path: Path) -> Dockerd:
     _refuse_foreign_root(process)
     argv = process.cmdline()
     file = _values(argv, "--config-file")[-1:]
-    unit = _unit(process.pid)
+    folder = _own_folder(process) if rootless else DEFAULT_CONFIG_FILE.parent
+    unit = None if rootless else _unit(process.pid)
     manager = Manager.SYSTEMD if unit else Manager.INIT_SCRIPT if _by_init_script(process.pid) else Manager.DETACHED
     return Dockerd(
         pid=process.pid,
-        config_file=_absolute(process, file[0]) if file else DEFAULT_CONFIG_FILE,
+        config_file=_absolute(process, file[0]) if file else folder / DEFAULT_CONFIG_FILE.name,
         flags=tuple(_values(argv, "--insecure-registry")),
         manager=manager,
         unit=unit,
         launch=_launch(process, argv) if manager is Manager.DETACHED else None,
+        folder=folder,
     )
+
+
+def _own_folder(process: psutil.Process) -> Path:
+    """Where a dockerd without root looks for its files."""
+    environment = process.environ()
+    return Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/"), ".config")) / "docker"
 
 
 def _refuse_foreign_root(process: psutil.Process) -> None:

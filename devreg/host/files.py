@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
-
-import filelock
 
 from devreg.model.errors import ConfigUnusable
 
@@ -119,6 +116,8 @@ def backup(path: Path, folder: Path) -> Path:
 @contextmanager
 def locked(path: Path, *, seconds: float = 60) -> Iterator[None]:
     """Hold the lock file `path`, alone among all devreg. Raises ConfigUnusable when another holds it for `seconds`."""
+    import filelock
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(path, timeout=seconds)
@@ -136,6 +135,8 @@ def locked(path: Path, *, seconds: float = 60) -> Iterator[None]:
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=_temporary(target), suffix=_SUFFIX)
     try:
         with os.fdopen(descriptor, "wb") as stream:

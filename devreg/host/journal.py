@@ -88,9 +88,10 @@ def _plain(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _plain_edit(edit: Edit) -> dict[str, str | None]:
+def _plain_edit(edit: Edit) -> dict[str, Any]:
     contents = {"before": edit.before, "after": edit.after, "passing": edit.passing}
-    return {"path": str(edit.path), **{key: _text(content) for key, content in contents.items()}}
+    texts = {key: _text(content) for key, content in contents.items()}
+    return {"path": str(edit.path), **texts, "own_folder": edit.own_folder}
 
 
 def _entry(plain: dict[str, Any]) -> Entry:
@@ -107,7 +108,13 @@ def _entry(plain: dict[str, Any]) -> Entry:
 
 def _edits(plain: Sequence[dict[str, Any]]) -> tuple[Edit, ...]:
     return tuple(
-        Edit(Path(each["path"]), _bytes(each["before"]), _bytes(each["after"]), _bytes(each["passing"]))
+        Edit(
+            Path(each["path"]),
+            before=_bytes(each["before"]),
+            after=_bytes(each["after"]),
+            passing=_bytes(each["passing"]),
+            own_folder=bool(each["own_folder"]),
+        )
         for each in plain
     )
 

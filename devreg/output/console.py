@@ -31,6 +31,11 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def person_listens() -> bool:
+    """Whether a person looks at stderr."""
+    return sys.stderr is not None and sys.stderr.isatty() and stderr().is_terminal
+
+
 def result(line: str) -> None:
     """One line of the result, as it is: no wrapping, no colour."""
     print(line)

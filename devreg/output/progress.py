@@ -20,7 +20,7 @@ _LOG_SECONDS = 5.0
 @contextmanager
 def reporting() -> Iterator[Listener]:
     """A listener for one command. It writes to stderr only."""
-    if console.stderr().is_terminal:
+    if console.person_listens():
         from rich.progress import Progress
 
         with Progress(*_columns(), console=console.stderr(), transient=True) as progress:

@@ -478,10 +478,10 @@ def test_an_empty_list_that_cannot_be_tidied_away_stays(lab: Lab, monkeypatch: p
     lab.says(insecure=(str(A),))
     real = edits.put
 
-    def fail(path: Path, content: bytes | None) -> None:
+    def fail(edit: edits.Edit, content: bytes | None) -> None:
         if content == b"{}":
             raise ConfigUnusable("the file system is full", hint="")
-        real(path, content)
+        real(edit, content)
 
     monkeypatch.setattr(edits, "put", fail)
     assert lab.untrust().changed
