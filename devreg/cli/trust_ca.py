@@ -49,4 +49,4 @@ def _sentence(done: CaTrusted) -> str:
         return f"{done.address}: its CA is trusted already; nothing was changed"
     tried = "the engine gets through" if done.verified else "it could not be tried"
     gone = "; its insecure entry is gone" if done.removed_insecure else ""
-    return f"Docker verifies {done.address} by {done.file}: {tried}{gone}"
+    return f"the engine verifies {done.address} by {done.file}: {tried}{gone}"

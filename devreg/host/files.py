@@ -16,6 +16,7 @@ from pathlib import Path
 from devreg.model.errors import ConfigUnusable
 
 _NEW_FILE_MODE = 0o644
+_COPIES = 20  # of one file that was backed up
 _SUFFIX = ".new"  # of temporary files
 _FAULTS = {
     errno.EROFS: ("it is on a read-only file system", "remount it writable, or change the file where it comes from"),
@@ -100,7 +101,7 @@ def remove(path: Path) -> None:
 def backup(path: Path, folder: Path) -> Path:
     """Copy a file into `folder` (made with mode 0700) under its name and the time, mode 0600. Return the copy's path.
 
-    Raises ConfigUnusable.
+    Of older copies of it the newest stay, twenty in all. Raises ConfigUnusable.
     """
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
     copy = folder / f"{path.name}.{stamp}"
@@ -110,6 +111,8 @@ def backup(path: Path, folder: Path) -> Path:
     except OSError as error:
         raise _unusable("back up", path, error) from error
     write_atomic(copy, data, mode=0o600)
+    for old in sorted(folder.glob(f"{path.name}.*"))[:-_COPIES]:
+        remove(old)
     return copy
 
 

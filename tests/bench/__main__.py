@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from tests.live.conftest import free_port, free_subnet
-from tests.live.lab.devreg import Devreg, user_of
+from tests.live.conftest import free_port, free_subnet, reload
+from tests.live.lab.devreg import Devreg, user_of, with_own_state
 from tests.live.lab.dockerd import dockerd
 from tests.live.lab.engine import Engine
 from tests.live.lab.images import multi_layer_image
@@ -30,6 +30,7 @@ def main() -> None:
             user.ok("registry", "up", "--listen", address, "--user", "bench", "--password-stdin", input="bench")
             user.ok("login", address, "-u", "bench", "--password-stdin", input="bench")
             _startup(user)
+            _trust(engine, with_own_state(user))
             _fresh_push(engine, user, address)
             _repeated_push(engine, user, address)
 
@@ -38,6 +39,20 @@ def _startup(user: Devreg) -> None:
     python = [sys.executable, "-c", "pass"]
     ours, theirs = _alternately(lambda _: user.ok("--version"), lambda _: run("env", *python))
     _tell("devreg --version against an empty Python program", ours, theirs)
+
+
+def _trust(engine: Engine, user: Devreg) -> None:
+    """Nothing to do, against the smallest program that parses with typer; then a change, against a reload."""
+    tiny = "import typer; app = typer.Typer(); app.command()(lambda x='': None); app(['--x', 'b'])"
+    entry = "bench.invalid:5000"
+    user.ok("trust", entry)
+    ours, theirs = _alternately(lambda _: user.ok("trust", entry), lambda _: run(sys.executable, "-c", tiny))
+    _tell("devreg trust with nothing to do against a program of one line with typer", ours, theirs)
+
+    def change(number: int) -> None:
+        user.ok("trust", f"bench{number}.invalid:5000")
+
+    _tell("devreg trust against the engine's own reload", *_alternately(change, lambda _: reload(engine)))
 
 
 def _fresh_push(engine: Engine, user: Devreg, address: str) -> None:

@@ -204,3 +204,12 @@ def test_a_lock_is_held_alone(tmp_path: Path) -> None:
         raise AssertionError("two hold it")
     with files.locked(lock, seconds=0.1):
         pass
+
+
+def test_of_many_copies_the_newest_stay(tmp_path: Path) -> None:
+    file = tmp_path / "daemon.json"
+    for number in range(23):
+        file.write_text(str(number))
+        files.backup(file, tmp_path / "backups")
+    kept = sorted((tmp_path / "backups").iterdir())
+    assert [path.read_text() for path in kept] == [str(number) for number in range(3, 23)]
