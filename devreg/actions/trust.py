@@ -20,6 +20,10 @@ from devreg.model.results import Probe, Trusted
 from devreg.model.verdict import Reach, Verdict
 
 LOCK = "daemon.json.lock"
+_DOUBTS = {
+    Reach.UNREACHABLE.value: "could not reach it to try",
+    Reach.STRANGER.value: "what answers there is no registry: a pull will fail",
+}
 
 
 @dataclass(frozen=True)
@@ -163,8 +167,8 @@ def _told(done: Trusted, notes: Sequence[str], listener: Listener) -> Trusted:
     for note in notes:
         listener(Warn(note))
     for probe in done.probes:
-        if probe.reach == Reach.UNREACHABLE.value:
-            listener(Warn(f"the engine trusts {probe.address}, but could not reach it to try: {probe.words}"))
+        if probe.reach in _DOUBTS:
+            listener(Warn(f"the engine trusts {probe.address}, but {_DOUBTS[probe.reach]}: {probe.words}"))
     return done
 
 

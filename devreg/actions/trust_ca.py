@@ -14,11 +14,18 @@ from pathlib import Path
 from devreg.actions import trust as trusts
 from devreg.flavours.flavour import Flavour
 from devreg.host import certificates, files
-from devreg.host.certificates import CA, CERT, KEY, Folder, Pair
+from devreg.host.certificates import CA, Folder, Pair
 from devreg.host.signals import uninterrupted
 from devreg.host.state import state_folder
 from devreg.model.address import Address
-from devreg.model.errors import ConfigUnusable, EngineRefused, RegistryUnreachable, UsageError
+from devreg.model.errors import (
+    ConfigUnusable,
+    DevregError,
+    EngineRefused,
+    RegistryUnreachable,
+    RollbackFailed,
+    UsageError,
+)
 from devreg.model.events import Listener, Step, Warn
 from devreg.model.results import CaTrusted
 from devreg.model.verdict import Reach
@@ -31,13 +38,15 @@ _FETCH = "fetch"
 @dataclass(frozen=True)
 class CaWish:
     """What a user asks for. `ca`: the content of a file of certificates, `source` its name. `pair`: a client's own.
-    `force`: write over certificates that somebody else has put there."""
+    `force`: write over certificates that somebody else has put there. `fetched`: the user knows the certificate by its
+    fingerprint, so that it may be a server's own."""
 
     address: Address
     ca: bytes
     source: str
     pair: Pair | None = None
     force: bool = False
+    fetched: bool = False
 
 
 def asked(
@@ -49,7 +58,8 @@ def asked(
         raise UsageError("a client's certificate goes with its key", hint="give both --cert and --key")
     pair = Pair(cert, key) if cert and key else None
     if ca == _FETCH:
-        return CaWish(address, fetch(address, fingerprint, timeout=timeout), f"what {address} shows", pair, force)
+        shown = fetch(address, fingerprint, timeout=timeout)
+        return CaWish(address, shown, f"what {address} shows", pair, force, fetched=True)
     if fingerprint:
         raise UsageError("--fingerprint is for --ca fetch", hint="a file needs none")
     content = files.read(Path(ca))
@@ -62,14 +72,14 @@ def declared(address: Address, ca: bytes | str, *, timeout: float) -> CaWish:
     """The wish in the words of a devreg.toml: certificates (PEM), or the fingerprint of one to fetch."""
     if isinstance(ca, bytes):
         return CaWish(address, ca, "the declared CA")
-    return CaWish(address, fetch(address, ca, timeout=timeout), f"what {address} shows")
+    return CaWish(address, fetch(address, ca, timeout=timeout), f"what {address} shows", fetched=True)
 
 
 def fetch(address: Address, wanted: str, *, timeout: float) -> bytes:
     """The certificate with the SHA-256 fingerprint `wanted` among those that the registry shows, as PEM.
 
-    Raises UsageError without a fingerprint or for one that is none, naming what was shown; NotAuthorized where no
-    certificate has it; RegistryUnreachable where none is shown.
+    Raises UsageError without a fingerprint, naming the topmost authority that was shown, and for one that is none;
+    EngineRefused where no certificate has it; RegistryUnreachable where none is shown.
     """
     shown = handshake.chain(address, timeout=timeout)
     if not shown:
@@ -77,10 +87,7 @@ def fetch(address: Address, wanted: str, *, timeout: float) -> bytes:
         raise RegistryUnreachable(f"{address} {found.tls.value}", hint="check the address and its port")
     seen = [handshake.fingerprint(each) for each in shown]
     if not wanted:
-        raise UsageError(
-            f"without a fingerprint anybody between here and {address} could hand in a CA; shown now: {seen[-1]}",
-            hint="compare it with the registry's owner, then give it: --ca fetch --fingerprint SHA256",
-        )
+        raise _blind(address, shown)
     plain = wanted.lower().removeprefix("sha256:").replace(":", "").strip()
     if len(plain) != 64 or not set(plain) <= set("0123456789abcdef"):
         raise UsageError(f"{wanted!r} is no SHA-256 fingerprint", hint="it has 64 hexadecimal digits")
@@ -90,6 +97,18 @@ def fetch(address: Address, wanted: str, *, timeout: float) -> bytes:
     raise EngineRefused(
         f"{address} shows no certificate with that fingerprint, but {', '.join(seen)}: nothing was changed",
         hint="ask the registry's owner: somebody may be in between, or the certificate was renewed",
+    )
+
+
+def _blind(address: Address, shown: tuple[bytes, ...]) -> UsageError:
+    """The refusal of a fetch without a fingerprint; it ends with the one to compare."""
+    authorities = [each for each in shown if certificates.vouches(each)]
+    topmost = handshake.fingerprint((authorities or shown)[-1])
+    hint = "compare it with the registry's owner, then give it: --ca fetch --fingerprint SHA256"
+    if not authorities:
+        hint += "; it is of the registry's own certificate, since its CA is not shown: better give that by --ca FILE"
+    return UsageError(
+        f"without a fingerprint anybody between here and {address} could hand in a CA; shown now: {topmost}", hint=hint
     )
 
 
@@ -104,7 +123,8 @@ def trust_ca(
     """
     folder = _folder(flavour, wish.address, state)
     text = certificates.authorities(wish.ca, wish.source)
-    wanted = _wanted(text, wish.pair)
+    _refuse_servers_own(wish, text, listener)
+    wanted = {CA: text.encode(), **(certificates.client(wish.pair) if wish.pair else {})}
     found = _checked(wish, text, timeout, listener)
     listed = flavour.files.lists(wish.address)
     changed = any(folder.read()[name] != content for name, content in wanted.items())
@@ -135,7 +155,7 @@ def installed(flavour: Flavour, address: Address, ca: bytes | str) -> bool:
     if there is None or flavour.files.lists(address):
         return False
     if isinstance(ca, bytes):
-        return there == ca
+        return there == certificates.authorities(ca, "the declared CA").encode()
     return ca in map(handshake.fingerprint, _der(certificates.authorities(there, CA)))
 
 
@@ -161,17 +181,18 @@ def _folder(flavour: Flavour, address: Address, state: Path | None) -> Folder:
     return Folder(flavour.certificates / str(address), state or state_folder())
 
 
-def _wanted(text: str, pair: Pair | None) -> dict[str, bytes]:
-    wanted = {CA: text.encode()}
-    if pair is not None:
-        for name, path in ((CERT, pair.certificate), (KEY, pair.key)):
-            content = files.read(path)
-            if content is None:
-                raise ConfigUnusable(
-                    f"{path} does not exist", hint="name the files of the client's certificate and key"
-                )
-            wanted[name] = content
-    return wanted
+def _refuse_servers_own(wish: CaWish, text: str, listener: Listener) -> None:
+    """A certificate that a CA has issued to a server is not its CA's: mostly a mix-up, and void when it is renewed."""
+    own = [handshake.fingerprint(each) for each in _der(text) if not certificates.vouches(each)]
+    if own and not wish.fetched:
+        raise ConfigUnusable(
+            f"{wish.source} has a certificate in it that is no CA's: its fingerprint is {own[0]}",
+            hint="give only the certificate of the CA that has issued it",
+        )
+    if own:
+        listener(
+            Warn(f"this is the certificate of {wish.address} itself, not its CA's: fetch it again when it is renewed")
+        )
 
 
 def _checked(wish: CaWish, text: str, timeout: float, listener: Listener) -> Handshake:
@@ -212,8 +233,10 @@ def _install(
     before, owned = folder.read(), folder.owned()
     without = trusts.Wish((wish.address,), trusted=False, force=wish.force)
     try:
-        listener(Step(f"writing {folder.path / CA}"))
-        folder.write(wanted)
+        if not wanted.items() <= before.items():
+            listener(Step(f"writing {folder.path / CA}"))
+        for copy in folder.write(wanted):
+            listener(Warn(f"what somebody else had put there is kept as {copy}"))
         if listed:
             listener(Step("taking the insecure entry away, which would defeat the CA"))
             trusts.carry_out(flavour, without, listener=listener, state=state)
@@ -223,16 +246,30 @@ def _install(
                 f"the engine does not accept the registry with this CA: {verdict.words}; all is as it was",
                 hint=f"look into {flavour.service.log}",
             )
-    except BaseException:
+    except BaseException as error:
         with uninterrupted():
-            folder.put_back(before, owned)
-            if listed and not flavour.files.lists(wish.address):
-                again = trusts.Wish((wish.address,), force=True)
-                trusts.carry_out(flavour, again, listener=listener, state=state)
+            try:
+                folder.put_back(before, owned)
+                if listed:
+                    _list_again(flavour, wish.address, listener, state)
+            except DevregError as second:
+                raise RollbackFailed(
+                    f"{str(error) or type(error).__name__}; putting things back failed too: {second}",
+                    hint=f"look at what lies in {folder.path}; `devreg trust {wish.address}` makes it insecure again",
+                ) from error
         raise
-    if verdict.reach is Reach.UNREACHABLE:
-        listener(Warn(f"the engine could not reach {wish.address} to try: {verdict.words}"))
+    if trusted := flavour.witness.covers(wish.address):
+        listener(
+            Warn(f"the engine trusts {wish.address} by {trusted} too: it may not look at the CA until that is gone")
+        )
+    if verdict.reach is not Reach.ANSWERED:
+        listener(Warn(f"the engine did not get an answer of a registry at {wish.address}: {verdict.words}"))
     return verdict.reach is Reach.ANSWERED
+
+
+def _list_again(flavour: Flavour, address: Address, listener: Listener, state: Path | None) -> None:
+    if not flavour.files.lists(address):
+        trusts.carry_out(flavour, trusts.Wish((address,), force=True), listener=listener, state=state)
 
 
 def _der(text: str) -> list[bytes]:

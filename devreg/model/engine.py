@@ -12,7 +12,8 @@ from devreg.model.address import Address
 class EngineInfo:
     """The engine's own words (`GET /info`, `GET /version`).
 
-    `insecure`: the names in its live list of insecure registries; `insecure_cidrs`: the networks in it.
+    `insecure`: the names in its live list of insecure registries; `insecure_cidrs`: the networks in it. `name`: its
+    machine's host name; `data_root`: the folder for all that it holds.
     """
 
     version: str
@@ -26,6 +27,8 @@ class EngineInfo:
     live_restore: bool
     mirrors: tuple[str, ...]
     storage_driver: str
+    name: str = ""
+    data_root: str = ""
 
     def trusts(self, address: Address) -> bool:
         """Whether the engine would use plain HTTP or unverified TLS for `address`.

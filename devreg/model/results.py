@@ -63,7 +63,7 @@ class Pulled:
 
 @dataclass(frozen=True)
 class Probe:
-    """How far the engine itself got to a registry: `answered` or `unreachable`, and its own words."""
+    """How far the engine itself got to a registry: `answered`, `stranger` or `unreachable`, and its own words."""
 
     address: str
     reach: str

@@ -11,6 +11,7 @@ class Reach(Enum):
 
     ANSWERED = "answered"
     REFUSED = "refused"  # the engine does not accept the connection that the registry offers: no trust
+    STRANGER = "stranger"  # somebody answers, but not as a registry does
     UNREACHABLE = "unreachable"  # nobody answers, so nothing is known about trust
 
 
@@ -40,22 +41,23 @@ _ANSWERS = (
     "denied",
     "no basic auth credentials",
     "toomanyrequests",
-    "unexpected status",
-    "error parsing http",
 )
+_NO_REGISTRY = ("error parsing http", "unmarshalling content", "unexpected http status", "unexpected status")
 
 
 def verdict(words: str) -> Verdict:
     """Read the error text of an engine that was asked for an image that no registry has.
 
-    The order matters: an engine that tried HTTPS and then HTTP quotes both. What is neither a refusal of the connection
-    nor an answer counts as nobody there (facts of section 7 of the project's measurements; Go's crypto/tls and net).
+    The order matters: an engine that tried HTTPS and then HTTP quotes both, and one that cannot read an answer quotes
+    that. What is neither a refusal of the connection nor an answer counts as nobody there (facts of section 7 of the project's measurements; Go's crypto/tls and net).
     """
     lowered = words.lower()
     if "no such host" in lowered or "connection refused" in lowered:
         return Verdict(Reach.UNREACHABLE, words)
     if any(sign in lowered for sign in _NO_TRUST):
         return Verdict(Reach.REFUSED, words)
+    if any(sign in lowered for sign in _NO_REGISTRY):
+        return Verdict(Reach.STRANGER, words)
     if any(sign in lowered for sign in _ANSWERS):
         return Verdict(Reach.ANSWERED, words)
     return Verdict(Reach.UNREACHABLE, words)

@@ -25,6 +25,12 @@ ANSWERED = [
     "Error: initializing source docker://h/x:none: unable to retrieve auth token: invalid username/password: "
     "unauthorized: authentication required",
 ]
+STRANGERS = [
+    # docker 20.10
+    "error unmarshalling content: invalid character 'w' looking for beginning of value",
+    "error parsing HTTP 404 response body: invalid character '<' looking for beginning of value: \"<html>no</html>\"",
+    "received unexpected HTTP status: 502 Bad Gateway",
+]
 UNREACHABLE = [
     'pinging container registry h:5000: Get "http://h:5000/v2/": dial tcp 10.0.0.5:5000: connect: connection refused',
     'ctr: failed to resolve reference "h:5000/x:none": failed to do request: Head "https://h:5000/v2/x/manifests/none"'
@@ -43,6 +49,11 @@ def test_a_connection_that_is_not_accepted(words: str) -> None:
 @pytest.mark.parametrize("words", ANSWERED)
 def test_a_registry_that_answers(words: str) -> None:
     assert verdict(words).reach is Reach.ANSWERED
+
+
+@pytest.mark.parametrize("words", STRANGERS)
+def test_somebody_who_is_no_registry(words: str) -> None:
+    assert verdict(words).reach is Reach.STRANGER
 
 
 @pytest.mark.parametrize("words", UNREACHABLE)
