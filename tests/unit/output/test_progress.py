@@ -63,6 +63,7 @@ def test_a_terminal_gets_bars_and_the_steps_stay(
     screen = io.StringIO()
     made = Console(file=screen, width=100, force_terminal=True, color_system=None, highlight=False, markup=False)
     monkeypatch.setattr(console, "stderr", lambda: made)
+    monkeypatch.setattr(console, "person_listens", lambda: True)
     with reporting() as listener:
         listener(Step("pushing [app] to a very long address " + "x" * 100))
         listener(Layer(A, "Pushing", 5, 10))
