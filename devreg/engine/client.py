@@ -127,4 +127,6 @@ def _info(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineInfo:
         live_restore=bool(info.get("LiveRestoreEnabled")),
         mirrors=tuple(registries.get("Mirrors") or []),
         storage_driver=str(info.get("Driver") or ""),
+        name=str(info.get("Name") or ""),
+        data_root=str(info.get("DockerRootDir") or ""),
     )

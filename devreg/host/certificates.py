@@ -1,7 +1,7 @@
 """The folder where an engine looks for a registry's certificates: `certs.d/<host[:port]>/`.
 
-`*.crt` are authorities, `NAME.cert` and `NAME.key` together a client's pair; other names are ignored in silence, and a
-`.cert` without its `.key` breaks every pull (measured on engine 20.10 and 28.5). Engines read it at each use.
+`*.crt` are authorities, `NAME.cert` and `NAME.key` together a client's pair, of which one without the other breaks
+every pull; other names are ignored in silence (measured on engine 20.10). Engines read it at each use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from devreg.model.errors import ConfigUnusable, RefusedOverwrite
 
 CA, CERT, KEY = "ca.crt", "client.cert", "client.key"
 _MODES = {CA: 0o644, CERT: 0o644, KEY: 0o600}
-_RECORD = "certificates"
+_RECORD, _LOCK, _BACKUPS = "certificates", "certificates.lock", "backups"
 _BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \\1-----", re.DOTALL)
 
 
@@ -32,8 +32,11 @@ class Pair:
 
 
 def authorities(data: bytes, source: str) -> str:
-    """The text of a file of one or more CA certificates in PEM. Raises ConfigUnusable for anything else in it."""
-    text = data.decode("ascii", errors="replace")
+    """The text of a file of one or more certificates in PEM. Raises ConfigUnusable for anything else in it.
+
+    What is not ASCII is left out: letters in comments, and a byte order mark (it hides the first one from Go).
+    """
+    text = data.decode("ascii", errors="ignore")
     kinds = [match[1] for match in _BLOCK.finditer(text)]
     if any("PRIVATE KEY" in kind for kind in kinds):
         raise ConfigUnusable(
@@ -48,9 +51,42 @@ def authorities(data: bytes, source: str) -> str:
         ssl.create_default_context(cadata=text)
     except ssl.SSLError as error:
         raise ConfigUnusable(
-            f"{source} has a certificate that cannot be read: {error.reason}", hint="export it again from its authority"
+            f"{source} has a certificate that cannot be read: {error.reason or error}",
+            hint="export it again from its authority",
         ) from error
     return text
+
+
+def vouches(certificate: bytes) -> bool:
+    """Whether a certificate (DER) is a CA's, or vouches for itself; not so what a CA has issued to a server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=certificate)
+    return context.cert_store_stats()["x509_ca"] > 0 or _is_self_issued(certificate)
+
+
+def client(pair: Pair) -> dict[str, bytes]:
+    """The content of a client's files, by the names that they get.
+
+    Raises ConfigUnusable where one is missing, where a key is in the certificate's file, which everybody may read, and
+    where the key is encrypted, since engines cannot ask for its password.
+    """
+    found = {}
+    for name, path in ((CERT, pair.certificate), (KEY, pair.key)):
+        content = files.read(path)
+        if content is None:
+            raise ConfigUnusable(f"{path} does not exist", hint="name the files of the client's certificate and key")
+        found[name] = content
+    if b"PRIVATE KEY-----" in found[CERT]:
+        raise ConfigUnusable(
+            f"{pair.certificate} has a private key in it",
+            hint="give the certificate only; the key has a file of its own",
+        )
+    if b"ENCRYPTED" in found[KEY]:
+        raise ConfigUnusable(
+            f"{pair.key} is encrypted, and engines cannot ask for its password",
+            hint="`openssl pkey -in FILE -out client.key` decrypts it",
+        )
+    return found
 
 
 def lint(folder: Path) -> tuple[str, ...]:
@@ -59,6 +95,8 @@ def lint(folder: Path) -> tuple[str, ...]:
     return (
         *(f"{folder / name} lacks its key {name[:-5]}.key: pulls will fail" for name in sorted(names)
           if name.endswith(".cert") and f"{name[:-5]}.key" not in names),
+        *(f"{folder / name} lacks its certificate {name[:-4]}.cert: pulls will fail" for name in sorted(names)
+          if name.endswith(".key") and f"{name[:-4]}.cert" not in names),
         *(f"{folder / name} is ignored by engines: authorities are named *.crt" for name in sorted(names)
           if name.endswith(".pem")),
     )  # fmt: skip
@@ -69,7 +107,7 @@ class Folder:
 
     def __init__(self, path: Path, state: Path) -> None:
         self.path = path
-        self._record = Record(_RECORD, state)
+        self._state = state
 
     def read(self) -> dict[str, bytes | None]:
         """The files that devreg may write, as they are now. Raises ConfigUnusable."""
@@ -84,15 +122,29 @@ class Folder:
                     hint="remove it or give --force, then run the command again",
                 )
 
-    def write(self, wanted: dict[str, bytes]) -> None:
-        """Put files there and remember them as devreg's own. Raises ConfigUnusable."""
-        self._remember({name: _digest(content) for name, content in wanted.items()})
-        for name, content in wanted.items():
+    def write(self, wanted: dict[str, bytes]) -> list[Path]:
+        """Put files there and remember them as devreg's own, but for those that are there just so already.
+
+        Returns the copies of what others had put there. Raises ConfigUnusable.
+        """
+        now = self.read()
+        new = {name: content for name, content in wanted.items() if now[name] != content}
+        copies = [
+            files.backup(self.path / name, self._state / _BACKUPS)
+            for name in new
+            if (old := now[name]) is not None and not self._is_own(name, old)
+        ]
+        self._note({**self.owned(), **{name: _digest(content) for name, content in new.items()}})
+        for name, content in new.items():
             files.write_atomic(self.path / name, content, mode=_MODES[name])
+        return copies
 
     def put_back(self, before: dict[str, bytes | None], owned: dict[str, str]) -> None:
         """Give the files the content that they had, and the record what it knew. Raises ConfigUnusable."""
+        now = self.read()
         for name, content in before.items():
+            if now[name] == content:
+                continue
             if content is None:
                 files.remove(self.path / name)
             else:
@@ -102,7 +154,7 @@ class Folder:
 
     def owned(self) -> dict[str, str]:
         """The names of the files that devreg has put there, with the digests of their content."""
-        return dict(self._record.entries.get(str(self.path), {}))
+        return dict(Record(_RECORD, self._state).entries.get(str(self.path), {}))
 
     def remove_own(self) -> tuple[list[Path], list[Path]]:
         """Delete what devreg has put there, but for files that were changed since. Returns both: gone, and kept."""
@@ -117,25 +169,52 @@ class Folder:
             else:
                 kept.append(self.path / name)
         self._tidy()
-        self._record.forget(str(self.path))
+        self._note({})
         return gone, kept
 
     def _is_own(self, name: str, content: bytes) -> bool:
         return self.owned().get(name) == _digest(content)
 
-    def _remember(self, more: dict[str, str]) -> None:
-        self._note({**self.owned(), **more})
-
     def _note(self, owned: dict[str, str]) -> None:
-        if owned:
-            self._record.note(str(self.path), owned)
-        else:
-            self._record.forget(str(self.path))
+        if owned == self.owned():
+            return
+        with files.locked(self._state / _LOCK):  # another devreg may be at another registry's folder
+            record = Record(_RECORD, self._state)
+            if owned:
+                record.note(str(self.path), owned)
+            else:
+                record.forget(str(self.path))
 
     def _tidy(self) -> None:
         """An empty folder is none of a registry's; containerd would take it for one without settings."""
         with suppress(OSError):
             self.path.rmdir()
+
+
+def _is_self_issued(certificate: bytes) -> bool:
+    """Whether issuer and subject are the same. Only for a certificate that OpenSSL has read.
+
+    The signed part has the fields: version (left out in the first), serial number, algorithm, issuer, validity, subject
+    (RFC 5280, section 4.1).
+    """
+    signed, _ = _content(certificate, 0)
+    at, end = _content(certificate, signed)
+    fields = []
+    while at < end:
+        _, after = _content(certificate, at)
+        fields.append(certificate[at:after])
+        at = after
+    versioned = fields[0][0] == 0xA0
+    return fields[2 + versioned] == fields[4 + versioned]
+
+
+def _content(der: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the DER element at `at` starts and ends (X.690, section 8.1)."""
+    start, length = at + 2, der[at + 1]
+    if length & 0x80:  # the length of the length
+        start += length & 0x7F
+        length = int.from_bytes(der[at + 2 : start], "big")
+    return start, start + length
 
 
 def _digest(content: bytes) -> str:

@@ -34,6 +34,14 @@ def running(pid: int, starter: str) -> str | None:
     return found[1] if main in [each.pid for each in starters] else None
 
 
+def command(unit: str) -> str:
+    """The command that starts a unit and the variables for it, as systemd last read them; empty if it cannot say."""
+    try:
+        return _systemctl("show", unit, "--property=ExecStart,Environment")
+    except CommandFailed:
+        return ""
+
+
 def restart(unit: str) -> None:
     """Restart a unit, or start it if it is down. Raises CommandFailed."""
     # After a few failed starts systemd refuses further ones, even with a good file (measured).

@@ -53,10 +53,14 @@ def shake(
     """Connect and shake hands. `authorities`: PEM of those that may vouch, else the system's. `pair`: the files of a
     client certificate and its key. `timeout` in seconds. Never raises for what the server does; OSError for `pair`.
 
-    A certificate in `authorities` vouches also when it is no root, as it does for engines, whose Go takes any.
+    The rules are those of Go, in which engines are written, whatever this Python's are. A certificate in `authorities`
+    vouches also when it is no root. It may lack extensions, as most that are made by hand do: Python refuses those from
+    3.13 on. A server's name counts in its SAN only, not as a Common Name.
     """
     context = ssl.create_default_context(cadata=authorities)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.hostname_checks_common_name = False
     if pair is not None:
         context.load_cert_chain(*pair)
     try:

@@ -6,11 +6,17 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from devreg.model.address import Address
 from devreg.registry import handshake
@@ -27,6 +33,22 @@ def ca() -> trustme.CA:
 
 def pem(ca: trustme.CA) -> str:
     return ca.cert_pem.bytes().decode()
+
+
+def home_made_ca() -> trustme.CA:
+    """A CA without the extension for the use of its key, as `openssl req -x509` makes it."""
+    key, now = generate_private_key(SECP256R1()), datetime.now(timezone.utc)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "at home")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+    for extension in (
+        x509.BasicConstraints(ca=True, path_length=None),
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+    ):
+        builder = builder.add_extension(extension, critical=False)
+    certificate = builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
+    return trustme.CA.from_pem(
+        certificate, key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    )
 
 
 @contextmanager
@@ -82,9 +104,28 @@ def test_another_name(ca: trustme.CA) -> None:
         assert shake(address, authorities=pem(ca), timeout=SECONDS).tls is Tls.WRONG_NAME
 
 
-def test_an_expired_certificate(ca: trustme.CA) -> None:
-    from datetime import datetime, timezone
+def test_a_common_name_is_no_name_as_for_engines(ca: trustme.CA) -> None:
+    with tls_server(ca.issue_cert(common_name="localhost")) as address:
+        named = Address("localhost", address.port)
+        assert shake(named, authorities=pem(ca), timeout=SECONDS).tls is Tls.WRONG_NAME
 
+
+def test_a_home_made_authority_vouches_in_every_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has X509_STRICT among its defaults from 3.13 on, Go has nothing like it."""
+    default = ssl.create_default_context
+
+    def of_python_3_13(**options: Any) -> ssl.SSLContext:
+        context = default(**options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", of_python_3_13)
+    ca = home_made_ca()
+    with tls_server(ca.issue_cert("127.0.0.1")) as address:
+        assert shake(address, authorities=pem(ca), timeout=SECONDS).tls is Tls.VERIFIED
+
+
+def test_an_expired_certificate(ca: trustme.CA) -> None:
     old = datetime(2001, 1, 1, tzinfo=timezone.utc)
     with tls_server(ca.issue_cert("127.0.0.1", not_before=old, not_after=old.replace(year=2002))) as address:
         assert shake(address, authorities=pem(ca), timeout=SECONDS).tls is Tls.EXPIRED

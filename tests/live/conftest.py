@@ -39,6 +39,10 @@ PACKAGES = {
     "curl": ("curl",),
     "debootstrap": ("debootstrap",),
     "strace": ("strace",),
+    "rootlesskit": ("rootlesskit",),
+    "uidmap": ("newuidmap", "newgidmap"),
+    "slirp4netns": ("slirp4netns",),
+    "passwd": ("useradd", "userdel"),
 }
 CONTAINERD_STORE: dict[str, object] = {"features": {"containerd-snapshotter": True}}
 # Tabs, an order of its own, a list on several lines: whatever a person may have written.

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from devreg.host.certificates import CA, CERT, KEY, Folder, authorities, lint
+from devreg.host.certificates import CA, CERT, KEY, Folder, Pair, authorities, client, lint, vouches
 from devreg.model.errors import ConfigUnusable, RefusedOverwrite
 
-PEM = trustme.CA().cert_pem.bytes()
-SECRET = trustme.CA().issue_cert("x.example").private_key_pem.bytes()
+AUTHORITY = trustme.CA()
+PEM = AUTHORITY.cert_pem.bytes()
+ISSUED = AUTHORITY.issue_cert("x.example")
+LEAF, SECRET = ISSUED.cert_chain_pems[0].bytes(), ISSUED.private_key_pem.bytes()
+
+
+def der(pem: bytes) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(pem.decode())
+
+
+def self_signed() -> bytes:
+    """A server's certificate that nobody but itself vouches for (DER)."""
+    key, name = generate_private_key(SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "me")])
+    start = x509.load_pem_x509_certificate(PEM).not_valid_before_utc
+    end = start.replace(year=start.year + 1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, end)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    return builder.sign(key, SHA256()).public_bytes(Encoding.DER)
+
+
+def encrypted(form: PrivateFormat) -> bytes:
+    key = generate_private_key(SECP256R1())
+    return key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"secret"))
 
 
 @pytest.fixture
@@ -40,6 +66,46 @@ def test_what_is_no_authority_is_refused_without_repeating_it(data: bytes, words
     assert "-----" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "comment", ["\ufeff", "# F\u0151tan\u00fas\u00edtv\u00e1ny\n"], ids=["byte-order-mark", "letters"]
+)
+def test_what_is_not_ascii_is_left_out(comment: str) -> None:
+    text = authorities(comment.encode() + PEM, "f")
+    assert text.isascii()
+    assert text.endswith(PEM.decode())
+
+
+def test_a_servers_own_certificate_is_told_from_a_cas() -> None:
+    assert vouches(der(PEM))
+    assert vouches(der(AUTHORITY.create_child_ca().cert_pem.bytes()))
+    assert vouches(self_signed())
+    assert not vouches(der(LEAF))
+
+
+def client_of(folder: Path, certificate: bytes, key: bytes) -> dict[str, bytes]:
+    (folder / "c").write_bytes(certificate)
+    (folder / "k").write_bytes(key)
+    return client(Pair(folder / "c", folder / "k"))
+
+
+def test_a_client_has_two_files(tmp_path: Path) -> None:
+    assert client_of(tmp_path, LEAF, SECRET) == {CERT: LEAF, KEY: SECRET}
+    (tmp_path / "k").unlink()
+    with pytest.raises(ConfigUnusable, match="k does not exist"):
+        client(Pair(tmp_path / "c", tmp_path / "k"))
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_a_key_with_a_password_is_refused(tmp_path: Path, form: PrivateFormat) -> None:
+    with pytest.raises(ConfigUnusable, match="is encrypted"):
+        client_of(tmp_path, LEAF, encrypted(form))
+
+
+def test_a_key_is_not_published_with_its_certificate(tmp_path: Path) -> None:
+    with pytest.raises(ConfigUnusable, match="has a private key in it"):
+        client_of(tmp_path, LEAF + SECRET, SECRET)
+
+
 def test_files_are_written_with_their_modes_and_taken_away_again(folder: Folder) -> None:
     folder.write({CA: PEM, CERT: PEM, KEY: SECRET})
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.path.iterdir()}
@@ -55,6 +121,42 @@ def test_a_file_of_somebody_else_is_not_written_over(folder: Folder) -> None:
     with pytest.raises(RefusedOverwrite, match=r"ca\.crt is there already"):
         folder.refuse_foreign({CA: PEM})
     folder.refuse_foreign({CA: b"theirs"})
+
+
+def test_a_file_of_somebody_else_with_the_same_content_stays_theirs(folder: Folder) -> None:
+    folder.path.mkdir(parents=True)
+    (folder.path / CA).write_bytes(PEM)
+    folder.write({CA: PEM, CERT: LEAF, KEY: SECRET})
+    assert folder.remove_own() == ([folder.path / CERT, folder.path / KEY], [])
+    assert (folder.path / CA).read_bytes() == PEM
+
+
+def test_a_file_of_somebody_else_is_kept_where_it_is_written_over(folder: Folder) -> None:
+    folder.path.mkdir(parents=True)
+    (folder.path / CA).write_bytes(b"theirs")
+    (copy,) = folder.write({CA: PEM})
+    assert copy.read_bytes() == b"theirs"
+    assert folder.write({CA: b"new"}) == []
+
+
+def test_putting_back_leaves_alone_what_was_not_written(folder: Folder) -> None:
+    folder.path.mkdir(parents=True)
+    (folder.path / KEY).write_bytes(SECRET)
+    (folder.path / KEY).chmod(0o640)
+    before, owned = folder.read(), folder.owned()
+    folder.write({CA: PEM})
+    folder.put_back(before, owned)
+    assert (folder.path / KEY).stat().st_mode & 0o777 == 0o640
+
+
+def test_two_at_once_for_different_registries_are_both_remembered(tmp_path: Path) -> None:
+    one, other = (Folder(tmp_path / "certs.d" / name, tmp_path / "state") for name in ("one:1", "other:1"))
+    one.write({CA: PEM})
+    other.write({CA: PEM})
+    assert Folder(one.path, tmp_path / "state").owned()
+    one.remove_own()
+    assert not Folder(one.path, tmp_path / "state").owned()
+    assert Folder(other.path, tmp_path / "state").owned()
 
 
 def test_an_own_file_may_be_renewed(folder: Folder) -> None:
@@ -80,10 +182,11 @@ def test_everything_can_be_put_back(folder: Folder) -> None:
 
 
 def test_what_engines_ignore_or_stumble_over_is_named(tmp_path: Path) -> None:
-    for name in ("ca.crt", "ca.pem", "a.cert", "b.cert", "b.key"):
+    for name in ("ca.crt", "ca.pem", "a.cert", "b.cert", "b.key", "c.key"):
         (tmp_path / name).touch()
     assert [words.partition(" ")[2] for words in lint(tmp_path)] == [
         "lacks its key a.key: pulls will fail",
+        "lacks its certificate c.cert: pulls will fail",
         "is ignored by engines: authorities are named *.crt",
     ]
     assert lint(tmp_path / "none") == ()
