@@ -42,7 +42,7 @@ def colima(engine: Engine, info: EngineInfo) -> Flavour:
     witness = DockerWitness(engine)
     service = RestartedEngine(
         name=_NAME,
-        commands=((_NAME, "stop", *profile), (_NAME, "start", *profile)),
+        commands=((_NAME, "restart", *profile),),  # `colima start` writes the file anew from its template
         asks=(_NAME, "status", *profile),
         log=f"`colima ssh --profile {folder.name} -- sudo journalctl --unit docker`",
         sudo=False,

@@ -26,10 +26,10 @@ def found(engine: Engine, state: Path) -> Flavour:
 
 def _of_other_kind(engine: Engine, info: EngineInfo) -> Flavour | None:
     """The kinds that are no dockerd of this machine's own, those first that the others could be taken for."""
-    from devreg.flavours import colima, desktop, orbstack, podman, snap
+    from devreg.flavours import colima, desktop, orbstack, podman, snap, users_socket
 
     if info.podman:
-        return podman.podman()
+        return podman.podman(socket=users_socket.place(engine.host))
     kinds = (
         (orbstack.is_orbstack, orbstack.orbstack),
         (colima.is_colima, colima.colima),

@@ -78,7 +78,7 @@ def find(path: Path, *, rootless: bool = False) -> Dockerd:
     Raises EngineUnreachable when nobody listens there, ConfigUnusable when the listener is not a dockerd of this
     machine whose settings are a plain daemon.json (a snap's, another container's, a proxy).
     """
-    pid = _listener(path)
+    pid = listener(path)
     if pid == 1 and _SYSTEMD.exists():  # socket activation: systemd listens for docker.service
         pid = _main_pid("docker.service")
     if pid == 0:
@@ -95,12 +95,12 @@ def find(path: Path, *, rootless: bool = False) -> Dockerd:
 def program(path: Path) -> str:
     """The file that runs as the process which listens on the unix socket `path`; empty where that cannot be seen."""
     try:
-        return psutil.Process(_listener(path)).exe()
+        return psutil.Process(listener(path)).exe()
     except (psutil.Error, ValueError, EngineUnreachable):
         return ""
 
 
-def _listener(path: Path) -> int:
+def listener(path: Path) -> int:
     """The process that listens on a unix socket, 0 when it is in no namespace that this process can see."""
     with socket.socket(socket.AF_UNIX) as connection:
         try:

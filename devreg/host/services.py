@@ -34,9 +34,14 @@ def reload(dockerd: Dockerd) -> None:
         if dockerd.unit:
             run(["systemctl", "reload", dockerd.unit], timeout=_RELOAD_SECONDS)
         else:
-            os.kill(dockerd.pid, signal.SIGHUP)
+            hang_up(dockerd.pid)
     except (CommandFailed, OSError) as error:
         raise ServiceFailed(f"Docker could not be told to reload: {error}") from error
+
+
+def hang_up(pid: int) -> None:
+    """Send SIGHUP, which daemons take for "read your files again". Raises OSError."""
+    os.kill(pid, signal.SIGHUP)
 
 
 def restart(dockerd: Dockerd, answers: Callable[[], bool]) -> Dockerd:

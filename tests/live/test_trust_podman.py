@@ -2,9 +2,12 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import docker
 import pytest
 
 from devreg.flavours.flavour import Flavour
@@ -13,6 +16,8 @@ from devreg.host import edits
 from devreg.model.address import Address
 from devreg.model.verdict import Reach
 from tests.live.conftest import PASSWORD, USER, Server
+from tests.live.lab import processes
+from tests.live.lab.devreg import Devreg, with_own_state
 from tests.live.lab.front import Front, free_port_of, front, push_busybox
 from tests.live.lab.run import need, run
 
@@ -112,3 +117,38 @@ def test_podman_and_devreg_agree_on_what_others_wrote(registries: Front, own: Fl
     trusted = own.files.lists(address) or own.witness.covers(address) is not None
     assert (pull(home, registries.plain) == "") is trusted
     assert trusted is not entry.startswith("*")
+
+
+@pytest.fixture
+def service(home: Path, own: Flavour) -> Iterator[str]:
+    """A podman that serves the engine's API for this user; its endpoint."""
+    del own
+    socket = home / "s"
+    store = ("--root", str(home / "root"), "--runroot", str(home / "run"), "--storage-driver=vfs")
+    words = [need("podman", "podman"), *store, "system", "service", "--time=0", f"unix://{socket}"]
+    pid = processes.spawn(words, env={"HOME": str(home)}, log=home / "log")
+    try:
+        deadline = time.monotonic() + 20
+        while not socket.exists():
+            assert time.monotonic() < deadline, (home / "log").read_text()
+            time.sleep(0.1)
+        yield f"unix://{socket}"
+    finally:
+        processes.end(pid)
+
+
+def test_a_service_that_runs_reads_the_files_again(registries: Front, service: str, home: Path) -> None:
+    """It goes by what it has read until it gets a signal; the command line is what people use here."""
+    user = with_own_state(Devreg(home, service))
+    name = f"{registries.plain}/podman/app"
+    with closing(docker.DockerClient(service)) as sdk:
+        with pytest.raises(docker.errors.ImageNotFound):  # what podman tells of a pull that failed
+            sdk.images.pull(name, tag="1")
+        done = user.ok("trust", registries.plain, "--json").data
+        assert (done["flavour"], done["applied"], done["verified"]) == ("podman", "reload", True), done["probes"]
+        sdk.images.pull(name, tag="1")
+        assert user.ok("trust", registries.plain, "--json").document["changed"] is False
+        sdk.images.remove(f"{name}:1", force=True)
+        assert user.ok("untrust", registries.plain, "--json").document["changed"] is True
+        with pytest.raises(docker.errors.ImageNotFound):
+            sdk.images.pull(name, tag="1")

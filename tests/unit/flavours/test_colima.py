@@ -121,7 +121,7 @@ def test_it_is_stopped_and_started(profile: Path, programs: Programs) -> None:
     programs.add("colima")
     flavour.preflight((), restart=True, force=False)
     flavour.service.restart()
-    assert programs.calls == [f"colima {verb} --profile work" for verb in ("status", "stop", "start")]
+    assert programs.calls == [f"colima {verb} --profile work" for verb in ("status", "restart")]
 
 
 def test_another_users_is_refused(profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:

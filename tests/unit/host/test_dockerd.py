@@ -75,7 +75,7 @@ def test_an_init_script_is_known_by_its_pid_file(
 def test_systemd_listens_for_its_unit(dockerd: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pid = find(dockerd()).pid
     monkeypatch.setattr(hd, "_SYSTEMD", tmp_path)
-    monkeypatch.setattr(hd, "_listener", lambda _: 1)
+    monkeypatch.setattr(hd, "listener", lambda _: 1)
     monkeypatch.setattr(hd, "run", lambda *_, **__: Completed(f"MainPID={pid}\n", ""))
     assert find(tmp_path / "s").pid == pid
 
@@ -106,14 +106,14 @@ def test_a_unit_that_systemctl_does_not_know(monkeypatch: pytest.MonkeyPatch, tm
         raise CommandFailed(argv, 1, "", "", "failed")
 
     monkeypatch.setattr(hd, "_SYSTEMD", tmp_path)
-    monkeypatch.setattr(hd, "_listener", lambda _: 1)
+    monkeypatch.setattr(hd, "listener", lambda _: 1)
     monkeypatch.setattr(hd, "run", fails)
     with pytest.raises(ConfigUnusable, match="outside"):
         find(tmp_path / "s")
 
 
 def test_an_engine_outside_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hd, "_listener", lambda _: 0)
+    monkeypatch.setattr(hd, "listener", lambda _: 0)
     with pytest.raises(ConfigUnusable, match="runs outside this container or machine"):
         find(Path("/s"))
 
