@@ -119,14 +119,17 @@ def carry_out(flavour: Flavour, wish: Wish, *, listener: Listener, state: Path |
     return _told(_result(now, asked, outcome.backups, outcome.verdicts), now.notes, listener)
 
 
-def without_ca(flavour: Flavour, wish: Wish, done: Trusted, listener: Listener) -> Trusted:
-    """Take away the certificates too that devreg has put there for registries that are no longer to be trusted."""
-    from devreg.actions.trust_ca import untrust_ca
+def without_ca(flavour: Flavour, wish: Wish, done: Trusted, *, everything: bool, listener: Listener) -> Trusted:
+    """Take away the certificates too that devreg has put there for registries that are no longer to be trusted, or for
+    any registry where `everything` goes. Raises ConfigUnusable."""
+    from devreg.actions.trust_ca import certified, untrust_ca
 
-    removed = [each for each in wish.addresses if untrust_ca(flavour, each, listener=listener)]
+    asked = (*wish.addresses, *(certified(flavour) if everything else ()))
+    removed = [each for each in dict.fromkeys(asked) if untrust_ca(flavour, each, listener=listener)]
     for address in removed:
         listener(Step(f"the CA of {address} is removed"))
-    return replace(done, changed=done.changed or bool(removed))
+    addresses = tuple(dict.fromkeys((*done.addresses, *map(str, removed))))
+    return replace(done, addresses=addresses, changed=done.changed or bool(removed))
 
 
 def _useful(flavour: Flavour, wish: Wish, found: Plan, listener: Listener) -> Wish:

@@ -17,6 +17,7 @@ from devreg.host import certificates, files
 from devreg.host.certificates import CA, Folder, Pair
 from devreg.host.signals import uninterrupted
 from devreg.host.state import state_folder
+from devreg.host.trust_record import TrustRecord
 from devreg.model.address import Address
 from devreg.model.errors import (
     ConfigUnusable,
@@ -159,6 +160,11 @@ def installed(flavour: Flavour, address: Address, ca: bytes | str) -> bool:
     return ca in map(handshake.fingerprint, _der(certificates.authorities(there, CA)))
 
 
+def certified(flavour: Flavour, state: Path | None = None) -> tuple[Address, ...]:
+    """The registries that devreg has put certificates there for."""
+    return tuple(Address.parse(name) for name in certificates.owned(flavour.certificates, state or state_folder()))
+
+
 def untrust_ca(flavour: Flavour, address: Address, *, listener: Listener, state: Path | None = None) -> bool:
     """Take away the certificates that devreg has put there. Returns whether there were any. Raises ConfigUnusable."""
     if flavour.certificates is None:
@@ -230,7 +236,7 @@ def _install(
     state: Path | None,
 ) -> bool:
     """Write, take the insecure entry away, and have the engine try; undo on failure. Returns whether it got through."""
-    before, owned = folder.read(), folder.owned()
+    before, owned, devregs = folder.read(), folder.owned(), _recorded(wish.address, state)
     without = trusts.Wish((wish.address,), trusted=False, force=wish.force)
     try:
         if not wanted.items() <= before.items():
@@ -251,7 +257,7 @@ def _install(
             try:
                 folder.put_back(before, owned)
                 if listed:
-                    _list_again(flavour, wish.address, listener, state)
+                    _list_again(flavour, wish.address, devregs, listener, state)
             except DevregError as second:
                 raise RollbackFailed(
                     f"{str(error) or type(error).__name__}; putting things back failed too: {second}",
@@ -267,9 +273,25 @@ def _install(
     return verdict.reach is Reach.ANSWERED
 
 
-def _list_again(flavour: Flavour, address: Address, listener: Listener, state: Path | None) -> None:
-    if not flavour.files.lists(address):
-        trusts.carry_out(flavour, trusts.Wish((address,), force=True), listener=listener, state=state)
+def _recorded(address: Address, state: Path | None) -> tuple[Path, ...]:
+    """The files in which devreg has listed the address."""
+    record = TrustRecord(state or state_folder())
+    return tuple(path for path in record.paths() if str(address) in record.added(path))
+
+
+def _list_again(
+    flavour: Flavour, address: Address, devregs: tuple[Path, ...], listener: Listener, state: Path | None
+) -> None:
+    """Bring the insecure entry back. Where it was not devreg's, it is not now: an undo would take it away."""
+    if flavour.files.lists(address):
+        return
+    trusts.carry_out(flavour, trusts.Wish((address,), force=True), listener=listener, state=state)
+    folder = state or state_folder()
+    with files.locked(folder / trusts.LOCK):
+        record = TrustRecord(folder)
+        for path in _recorded(address, state):
+            if path not in devregs:
+                record.note(path, added=(), removed=(str(address),), content=files.read(path))
 
 
 def _der(text: str) -> list[bytes]:

@@ -128,7 +128,7 @@ def _change(
     with reporting() as listener:
         done = action.carry_out(flavour, wish, listener=listener)
         if not wish.trusted:
-            done = action.without_ca(flavour, wish, done, listener)
+            done = action.without_ca(flavour, wish, done, everything=undo, listener=listener)
     if as_json:
         shown = replace(done, diff=found.diff) if found and diff else done
         document.success(command, shown, changed=done.changed)

@@ -102,6 +102,12 @@ def lint(folder: Path) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def owned(root: Path | None, state: Path) -> tuple[str, ...]:
+    """The names of the folders in certs.d (`root`) into which devreg has put something."""
+    paths = map(Path, Record(_RECORD, state).entries)
+    return tuple(path.name for path in paths if path.parent == root)
+
+
 class Folder:
     """The folder of one registry. `state`: where devreg remembers which of the files are its own."""
 

@@ -358,7 +358,7 @@ def test_a_client_certificate_where_the_registry_wants_one(
     folder = f"/etc/docker/certs.d/{beyond.mutual}"
     modes = worker.run("stat", "-c", "%a %n", f"{folder}/ca.crt", f"{folder}/client.key").stdout.split()
     assert modes[::2] == ["644", "600"]
-    devreg(worker, "untrust", beyond.mutual)
+    assert devreg(worker, "trust", "--undo")["changed"] is True
     assert certificates(worker) == []
 
 

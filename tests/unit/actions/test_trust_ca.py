@@ -15,6 +15,7 @@ from devreg.actions.trust_ca import CaWish, asked, fetch, installed, trust_ca, u
 from devreg.flavours.flavour import Flavour
 from devreg.host.certificates import CA, CERT, KEY, Pair
 from devreg.host.edits import Edit
+from devreg.host.trust_record import TrustRecord
 from devreg.model.address import Address
 from devreg.model.engine import RunningContainer
 from devreg.model.errors import (
@@ -190,6 +191,18 @@ def test_an_insecure_entry_goes_and_comes_back_where_the_ca_does_not_do(lab: Lab
     done = lab.trust(force=True)
     assert (lab.entries.read_text(), lab.there) == ("other:1\n", {CA: PEM})
     assert (done.removed_insecure, done.changed) == (True, True)
+
+
+@pytest.mark.parametrize("devregs", [False, True], ids=["of somebody else", "of devreg"])
+def test_an_entry_that_comes_back_is_whose_it_was(lab: Lab, devregs: bool) -> None:
+    lab.entries.write_text(f"{A}\n")
+    if devregs:
+        TrustRecord(lab.state).note(lab.entries, added=(str(A),), removed=(), content=None)
+    lab.engine.verdicts = [REFUSED, Verdict(Reach.ANSWERED)]
+    with pytest.raises(EngineRefused):
+        lab.trust()
+    assert lab.entries.read_text() == f"{A}\n"
+    assert TrustRecord(lab.state).added(lab.entries) == ((str(A),) if devregs else ())
 
 
 def test_an_entry_that_cannot_come_back_is_told_of(lab: Lab) -> None:

@@ -94,7 +94,7 @@ def test_the_profile_is_the_one_of_the_socket(profile: Path, home: Path) -> None
     assert (flavour.name, flavour.service.applies) == ("colima", "restart")
     assert flavour.files.path == profile / "colima.yaml"
     assert flavour.certificates == home / ".docker/certs.d"
-    assert flavour.service.by_hand == "colima stop --profile work; colima start --profile work"
+    assert flavour.service.by_hand == "colima restart --profile work"
     (home / "link").symlink_to(profile / "docker.sock")
     assert colima(Engine(f"unix://{home}/link"), OTHER).files.path == profile / "colima.yaml"
 
@@ -114,7 +114,7 @@ def test_else_the_profile_is_the_one_of_the_machine(
     assert path("colima-work") == tmp_path / "work/colima.yaml"
 
 
-def test_it_is_stopped_and_started(profile: Path, programs: Programs) -> None:
+def test_it_is_restarted(profile: Path, programs: Programs) -> None:
     flavour = colima(Engine(f"unix://{profile}/docker.sock"), INFO)
     with pytest.raises(EngineRefused, match="no such program"):
         flavour.preflight((), restart=True, force=False)
