@@ -9,6 +9,7 @@ from pathlib import Path
 from devreg.flavours.flavour import Applied, Flavour
 from devreg.host import files
 from devreg.host.edits import Edit
+from devreg.host.journal import Journal
 from devreg.host.state import state_folder
 from devreg.host.trust_record import TrustRecord
 from devreg.model.address import Address
@@ -95,7 +96,7 @@ def carry_out(flavour: Flavour, wish: Wish, *, listener: Listener, state: Path |
     Raises as `plan` does; RollbackFailed; and ConfigUnusable where this user may not change the file.
     """
     folder, asked = state or state_folder(), wish
-    if not (folder / "trust.journal").exists():
+    if not Journal(folder).exists:
         first = plan(flavour, wish)
         if not first.changed:
             return _told(planned(first, asked), first.notes, listener)

@@ -21,8 +21,8 @@ from devreg.host.services import ServiceFailed
 from devreg.host.signals import uninterrupted
 from devreg.host.trust_record import TrustRecord
 from devreg.model.address import Address
-from devreg.model.errors import ConfigUnusable, DevregError, EngineRefused, RollbackFailed
-from devreg.model.events import Listener, Step, Warn
+from devreg.model.errors import ConfigUnusable, DevregError, EngineRefused, EngineUnreachable, RollbackFailed
+from devreg.model.events import Listener, Step, Warn, silent
 from devreg.model.insecure_entry import has_entry
 from devreg.model.verdict import Reach, Verdict
 
@@ -76,7 +76,7 @@ def carry_out(flavour: Flavour, goal: Goal, edits: Sequence[Edit], state: Path, 
         with uninterrupted():
             _undo(flavour, entry, ran, backups, error, listener)
             journal.end()
-        if isinstance(error, ServiceFailed | EngineRefused):
+        if isinstance(error, ServiceFailed | EngineRefused | EngineUnreachable):
             kept = _how_it_is(entry)
             raise EngineRefused(f"{error}{kept}", hint=f"look into {flavour.service.log}") from error
         raise
@@ -96,40 +96,38 @@ def complete(entry: Entry, state: Path, listener: Listener) -> None:
         listener(Warn(f"the change is in force, but not all of its traces are tidied up: {error}"))
 
 
-def recover(flavour: Flavour, state: Path, listener: Listener) -> None:
-    """Complete or undo what a killed run has left, under the lock. Raises as `carry_out` does."""
-    for path in (flavour.files.path, state / _BACKUPS / flavour.files.path.name):
-        files.sweep(path)
-    Journal(state).sweep()
-    entry = Journal(state).interrupted()
+def recover(flavour: Flavour | None, state: Path, listener: Listener) -> None:
+    """Complete or undo what a killed run has left, under the lock. Raises as `carry_out` does.
+
+    Without a `flavour`, while no engine answers, only the files get their old content: it reads them when it starts.
+    """
+    journal = Journal(state)
+    journal.sweep()
+    if flavour is not None:
+        for path in (flavour.files.path, state / _BACKUPS / flavour.files.path.name):
+            files.sweep(path)
+    entry = journal.interrupted()
     if entry is None:
         return
     if entry.proven:
         complete(entry, state, listener)
         return
     listener(Warn("an earlier run was interrupted: what it had begun is undone first"))
-    if entry.flavour != flavour.name:
-        put_files_back(entry, listener)
+    if flavour is None or not _belongs(entry, flavour):
+        _put_files_back(entry, listener)
     else:
         with uninterrupted():
             _undo(flavour, entry, _running(flavour), (), InterruptedError("an earlier run was interrupted"), listener)
-    Journal(state).end()
+    journal.end()
 
 
-def recover_files(state: Path, listener: Listener) -> None:
-    """The same while no engine answers: the files get their old content, which the engine reads when it starts."""
-    Journal(state).sweep()
-    entry = Journal(state).interrupted()
-    if entry is None:
-        return
-    if entry.proven:
-        complete(entry, state, listener)
-        return
-    put_files_back(entry, listener)
-    Journal(state).end()
+def _belongs(entry: Entry, flavour: Flavour) -> bool:
+    """Whether a change was of this very engine's files: a machine may have several engines of one kind."""
+    place = flavour.files.path
+    return entry.flavour == flavour.name and all(place in (edit.path, *edit.path.parents) for edit in entry.edits)
 
 
-def put_files_back(entry: Entry, listener: Listener) -> None:
+def _put_files_back(entry: Entry, listener: Listener) -> None:
     """Give each file its old content, unless somebody else has changed it since. Raises ConfigUnusable."""
     for edit in _ours(entry, listener):
         change.put(edit, edit.after)
@@ -199,7 +197,7 @@ def _undo(
             listener(Step("restarting the engine"))
             service.restart()
             _await_containers(flavour, ran, listener)
-        if wrong and not _await(lambda: _as_before(flavour, entry, _ours(entry, listener)), _PROOF_SECONDS):
+        if wrong and not _await(lambda: _as_before(flavour, entry, _ours(entry, silent)), _PROOF_SECONDS):
             raise EngineRefused("the engine did not go back", hint=f"look into {service.log}")
     except (DevregError, ServiceFailed) as second:
         raise RollbackFailed(
@@ -241,7 +239,7 @@ def _undo_live(flavour: Flavour, back: Sequence[Edit]) -> None:
     try:
         if flavour.service.applies == "reload" and flavour.service.answers():
             change.write(back)
-            with suppress(ServiceFailed):
+            with suppress(ServiceFailed, DevregError):
                 flavour.service.reload()
     finally:
         for edit in back:

@@ -9,6 +9,7 @@ from pathlib import Path
 from devreg.engine.client import connect
 from devreg.flavours.flavour import Flavour
 from devreg.host import engine_setup, files
+from devreg.host.journal import Journal
 from devreg.host.state import state_folder
 from devreg.model.errors import ConfigUnusable, EngineUnreachable, UsageError
 from devreg.model.events import Listener, Step
@@ -77,9 +78,9 @@ def _other() -> Flavour | None:
 
 def _repair(folder: Path, listener: Listener) -> None:
     """What a killed run has left may be why no engine answers."""
-    if not (folder / "trust.journal").exists():
+    if not Journal(folder).exists:
         return
     from devreg.actions import trust, trust_change
 
     with files.locked(folder / trust.LOCK):
-        trust_change.recover_files(folder, listener)
+        trust_change.recover(None, folder, listener)

@@ -42,6 +42,11 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._file = folder / _NAME
 
+    @property
+    def exists(self) -> bool:
+        """Whether a change is under way, or was when its run was killed."""
+        return self._file.exists()
+
     def begin(self, entry: Entry) -> None:
         """Put the change on record, before it is made. Raises ConfigUnusable."""
         files.write_atomic(self._file, json.dumps(_plain(entry)).encode(), mode=0o600)

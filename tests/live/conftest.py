@@ -19,6 +19,8 @@ import pytest
 from tests.live.lab.devreg import Devreg, user_of, with_own_state
 from tests.live.lab.dockerd import dockerd
 from tests.live.lab.engine import Engine
+from tests.live.lab.front import Front, front, push_busybox
+from tests.live.lab.installed import build
 from tests.live.lab.run import run, search_path
 from tests.live.lab.suites import trixie_engine
 from tests.live.lab.wire import Wire, basic
@@ -47,6 +49,7 @@ PACKAGES = {
 CONTAINERD_STORE: dict[str, object] = {"features": {"containerd-snapshotter": True}}
 # Tabs, an order of its own, a list on several lines: whatever a person may have written.
 DAEMON_JSON = '{\n\t"log-level": "info",\n\n\t"labels":\t[ "a=b",\n\t\t"c=d" ],   "debug":false\n}\n'
+IMAGE = "lab/app:1"
 USER, PASSWORD = "pusher", "correct horse: battery/staple+"
 
 
@@ -98,6 +101,12 @@ def cache() -> Path:
 
 
 @pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """devreg's wheel, for the machines."""
+    return build(tmp_path_factory.mktemp("wheels"))
+
+
+@pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
     """A folder with a short name, for sockets; on a disk that engines can lay file systems over."""
     folder = Path(tempfile.mkdtemp(prefix="dl-", dir="/tmp"))
@@ -130,6 +139,15 @@ def server(engine: Engine, short_folder: Path) -> Server:
     address = f"127.0.0.1:{free_port()}"
     start_server(admin, address)
     return Server(engine, address)
+
+
+@pytest.fixture(scope="session")
+def registries(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """The server at addresses beyond loopback, with IMAGE in it."""
+    folder = tmp_path_factory.mktemp("front")
+    push_busybox(server.engine, server.address, IMAGE, f"{USER}:{PASSWORD}", folder)
+    with front(server.address, server.engine.bridge, folder) as addresses:
+        yield addresses
 
 
 @pytest.fixture(scope="module")

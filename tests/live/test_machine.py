@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,9 @@ from typing import Any
 import pytest
 
 from tests.live.lab.engine import Engine
+from tests.live.lab.installed import DEVREG, install
 from tests.live.lab.machine import Machine, machine
-from tests.live.lab.run import run
 
-REPOSITORY = Path(__file__).parents[2]
-DEVREG = "/opt/devreg/bin/devreg"
 ADDRESS = "registry.example:5000"
 DAEMON_JSON = "/etc/docker/daemon.json"
 
@@ -22,15 +19,10 @@ pytestmark = pytest.mark.usefixtures("fresh")
 
 
 @pytest.fixture(scope="module")
-def fresh(engine: Engine, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def fresh(engine: Engine, cache: Path, wheel: Path) -> Iterator[Machine]:
     """The machine, with devreg installed from its wheel by pip. The tests below go through its life in order."""
-    wheels = tmp_path_factory.mktemp("wheels")
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, REPOSITORY)
-    (wheel,) = wheels.glob("devreg-*.whl")
     with machine(engine, cache) as booted:
-        booted.put(wheel, f"/opt/{wheel.name}")
-        booted.run("python3", "-m", "venv", "/opt/devreg")
-        booted.run("/opt/devreg/bin/pip", "install", "--quiet", f"/opt/{wheel.name}")
+        install(booted, wheel)
         yield booted
 
 

@@ -12,12 +12,10 @@ from devreg.flavours.containerd import containerd
 from devreg.host import edits
 from devreg.model.address import Address
 from devreg.model.verdict import Reach
-from tests.live.conftest import PASSWORD, USER, Server
+from tests.live.conftest import IMAGE
 from tests.live.lab import processes
-from tests.live.lab.front import Front, free_port_of, front, push_busybox
+from tests.live.lab.front import Front, free_port_of
 from tests.live.lab.run import need, run, search_path
-
-IMAGE = "containerd/app:1"
 
 
 @dataclass(frozen=True)
@@ -46,15 +44,6 @@ class Containerd:
 
     def _ctr(self, *words: str) -> "subprocess.CompletedProcess[str]":
         return run(need("ctr", "containerd"), "--address", self.socket, "--namespace", "lab", *words, check=False)
-
-
-@pytest.fixture(scope="module")
-def registries(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """The server at two addresses beyond loopback, with an image in it."""
-    folder = tmp_path_factory.mktemp("front")
-    push_busybox(server.engine, server.address, IMAGE, f"{USER}:{PASSWORD}", folder)
-    with front(server.address, server.engine.bridge, folder) as addresses:
-        yield addresses
 
 
 @pytest.fixture(scope="module")

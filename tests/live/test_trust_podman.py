@@ -15,22 +15,11 @@ from devreg.flavours.podman import podman
 from devreg.host import edits
 from devreg.model.address import Address
 from devreg.model.verdict import Reach
-from tests.live.conftest import PASSWORD, USER, Server
+from tests.live.conftest import IMAGE
 from tests.live.lab import processes
 from tests.live.lab.devreg import Devreg, with_own_state
-from tests.live.lab.front import Front, free_port_of, front, push_busybox
+from tests.live.lab.front import Front, free_port_of
 from tests.live.lab.run import need, run
-
-IMAGE = "podman/app:1"
-
-
-@pytest.fixture(scope="module")
-def registries(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """The server at two addresses beyond loopback, with an image in it."""
-    folder = tmp_path_factory.mktemp("front")
-    push_busybox(server.engine, server.address, IMAGE, f"{USER}:{PASSWORD}", folder)
-    with front(server.address, server.engine.bridge, folder) as addresses:
-        yield addresses
 
 
 @pytest.fixture
@@ -140,7 +129,7 @@ def service(home: Path, own: Flavour) -> Iterator[str]:
 def test_a_service_that_runs_reads_the_files_again(registries: Front, service: str, home: Path) -> None:
     """It goes by what it has read until it gets a signal; the command line is what people use here."""
     user = with_own_state(Devreg(home, service))
-    name = f"{registries.plain}/podman/app"
+    name = f"{registries.plain}/lab/app"
     with closing(docker.DockerClient(service)) as sdk:
         with pytest.raises(docker.errors.ImageNotFound):  # what podman tells of a pull that failed
             sdk.images.pull(name, tag="1")

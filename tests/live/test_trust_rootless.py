@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import PASSWORD, USER, Server
+from tests.live.conftest import IMAGE
 from tests.live.lab import processes
 from tests.live.lab.devreg import Devreg, with_own_state
-from tests.live.lab.front import Front, front, push_busybox
+from tests.live.lab.front import Front
 from tests.live.lab.run import need, run, search_path
 
-IMAGE = "rootless/app:1"
 SCRIPT = "dockerd-rootless.sh"
 DEBIAN = "/usr/share/docker.io/contrib"  # here docker.io leaves the script
 START_SECONDS = 60
@@ -99,15 +98,6 @@ def rootless() -> Iterator[Rootless]:
     finally:
         run(need("userdel", "passwd"), engine.name)
         shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def registries(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """The server at two addresses beyond loopback, with an image in it."""
-    folder = tmp_path_factory.mktemp("front")
-    push_busybox(server.engine, server.address, IMAGE, f"{USER}:{PASSWORD}", folder)
-    with front(server.address, server.engine.bridge, folder) as addresses:
-        yield addresses
 
 
 @pytest.mark.parametrize("before", [None, '{\n\t"log-level": "info"\n}\n'])

@@ -3,7 +3,6 @@ starting."""
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from typing import Any
 import pytest
 
 from tests.live.lab.engine import Engine
+from tests.live.lab.installed import install
 from tests.live.lab.machine import Machine, machine
-from tests.live.lab.run import run
 
-REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("docker.io", "rootlesskit", "uidmap", "slirp4netns", "iptables", "dbus-user-session", "libpam-systemd")
 USER = "alice"
 SETTINGS = f"/home/{USER}/.config/docker/daemon.json"
@@ -78,15 +76,10 @@ class Worker:
 
 
 @pytest.fixture(scope="module")
-def worker(engine: Engine, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+def worker(engine: Engine, cache: Path, wheel: Path) -> Iterator[Worker]:
     """The machine, with devreg installed and the user's engine running."""
-    wheels = tmp_path_factory.mktemp("wheels")
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, REPOSITORY)
-    (wheel,) = wheels.glob("devreg-*.whl")
     with machine(engine, cache) as booted:
-        booted.put(wheel, f"/opt/{wheel.name}")
-        booted.run("python3", "-m", "venv", "/opt/devreg")
-        booted.run("/opt/devreg/bin/pip", "install", "--quiet", f"/opt/{wheel.name}")
+        install(booted, wheel)
         booted.run("sh", "-ec", PREPARE)
         worker = Worker(booted)
         worker.sh(f"mkdir -p {UNITS} && cat > {UNITS}/docker.service <<'END'\n{UNIT}\nEND\n")

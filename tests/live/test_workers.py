@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,26 +13,21 @@ import trustme
 
 from tests.live.conftest import PASSWORD, USER, Server, client
 from tests.live.lab.engine import Engine
-from tests.live.lab.front import Front, front
+from tests.live.lab.front import Front
 from tests.live.lab.images import busybox_archive, multi_layer_image
+from tests.live.lab.installed import DEVREG, install
 from tests.live.lab.machine import Machine, keep, machine
-from tests.live.lab.run import run
-from tests.live.test_machine import DAEMON_JSON, DEVREG, REPOSITORY
+from tests.live.test_machine import DAEMON_JSON
 
 X = "registry.invalid:5000"
 DROP_IN = "/etc/systemd/system/docker.service.d/flags.conf"
 
 
 @pytest.fixture(scope="module")
-def image(engine: Engine, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def image(engine: Engine, cache: Path, wheel: Path) -> str:
     """The image of a machine with Docker from Debian's packages, and with devreg from its wheel."""
-    wheels = tmp_path_factory.mktemp("wheels")
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, REPOSITORY)
-    (wheel,) = wheels.glob("devreg-*.whl")
     with machine(engine, cache) as first:
-        first.put(wheel, f"/opt/{wheel.name}")
-        first.run("python3", "-m", "venv", "/opt/devreg")
-        first.run("/opt/devreg/bin/pip", "install", "--quiet", f"/opt/{wheel.name}")
+        install(first, wheel)
         first.run("apt-get", "update", "-qq")
         first.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "docker.io")
         first.run("systemctl", "stop", "docker", "docker.socket")
@@ -61,13 +55,6 @@ def worker(machines: list[Machine]) -> Iterator[Machine]:
     first.run("systemctl", "daemon-reload")
     first.run("systemctl", "reset-failed", "docker.service", "docker.socket", check=False)
     first.run("systemctl", "restart", "docker")
-
-
-@pytest.fixture(scope="module")
-def beyond(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """The registry at an address that the machines reach, over plain HTTP."""
-    with front(server.address, server.engine.bridge, tmp_path_factory.mktemp("front")) as addresses:
-        yield addresses
 
 
 def write(worker: Machine, text: str, *, restart: bool = True) -> None:
@@ -134,13 +121,13 @@ def test_a_reload_keeps_docker_and_a_running_container(worker: Machine, tmp_path
         worker.run("docker", "rm", "-f", "bystander")
 
 
-def test_a_real_pull_works_afterwards_and_that_is_proven(worker: Machine, server: Server, beyond: Front) -> None:
+def test_a_real_pull_works_afterwards_and_that_is_proven(worker: Machine, server: Server, registries: Front) -> None:
     with client(server.engine) as sdk:
         multi_layer_image(sdk, f"{server.address}/workers/app:1", 2, 0.1)
         sdk.images.push(f"{server.address}/workers/app", tag="1", auth_config={"username": USER, "password": PASSWORD})
-    pull = ("docker", "pull", "--quiet", f"{beyond.plain}/workers/app:1")
+    pull = ("docker", "pull", "--quiet", f"{registries.plain}/workers/app:1")
     assert "HTTP response to HTTPS client" in worker.run(*pull, check=False).stderr
-    done = devreg(worker, "trust", beyond.plain)["data"]
+    done = devreg(worker, "trust", registries.plain)["data"]
     assert (done["verified"], done["probes"][0]["reach"]) == (True, "answered")
     worker.run(*pull)
 
@@ -255,7 +242,7 @@ def test_flags_of_the_running_docker_are_named(worker: Machine) -> None:
 
 
 def test_bootstrap_of_three_machines_twice(
-    machines: list[Machine], server: Server, beyond: Front, tmp_path: Path
+    machines: list[Machine], server: Server, registries: Front, tmp_path: Path
 ) -> None:
     with client(server.engine) as sdk:
         multi_layer_image(sdk, f"{server.address}/workers/ahead:1", 2, 0.1)
@@ -264,7 +251,8 @@ def test_bootstrap_of_three_machines_twice(
         )
     declared = tmp_path / "devreg.toml"
     declared.write_text(
-        f'registry = "{beyond.plain}"\npull = ["workers/ahead:1"]\n\n[[registries]]\naddress = "{beyond.plain}"\n'
+        f'registry = "{registries.plain}"\npull = ["workers/ahead:1"]\n\n'
+        f'[[registries]]\naddress = "{registries.plain}"\n'
         f'trust = "insecure"\nusername = "{USER}"\npassword_env = "REGISTRY_PASSWORD"\n'
     )
     for each in machines:
@@ -278,7 +266,7 @@ def test_bootstrap_of_three_machines_twice(
         assert {step["state"] for step in second["data"]["steps"]} == {"unchanged"}, second
         assert (again.returncode, second["changed"]) == (0, False)
         assert call(each, *words, "--check", env=env).returncode == 0
-        each.run("docker", "image", "inspect", f"{beyond.plain}/workers/ahead:1")
+        each.run("docker", "image", "inspect", f"{registries.plain}/workers/ahead:1")
 
 
 @pytest.fixture
@@ -291,10 +279,10 @@ def app(server: Server) -> str:
 
 
 @pytest.fixture
-def authority(machines: list[Machine], beyond: Front) -> str:
+def authority(machines: list[Machine], registries: Front) -> str:
     """Where the file of the registry's CA is on the worker, beside those of a client."""
     for name in ("ca.pem", "client.pem", "client.key"):
-        machines[0].put(beyond.folder / name, f"/opt/{name}")
+        machines[0].put(registries.folder / name, f"/opt/{name}")
     return "/opt/ca.pem"
 
 
@@ -306,67 +294,67 @@ def certificates(worker: Machine) -> list[str]:
     return worker.run("sh", "-c", "find /etc/docker/certs.d -type f 2>/dev/null | sort; true").stdout.split()
 
 
-def test_a_ca_makes_pulls_work_without_a_reload(worker: Machine, beyond: Front, app: str, authority: str) -> None:
-    name, before = f"{beyond.tls}/{app}", pid(worker)
+def test_a_ca_makes_pulls_work_without_a_reload(worker: Machine, registries: Front, app: str, authority: str) -> None:
+    name, before = f"{registries.tls}/{app}", pid(worker)
     assert "x509" in pull(worker, name).stderr
-    done = devreg(worker, "trust", beyond.tls, "--ca", authority)
+    done = devreg(worker, "trust", registries.tls, "--ca", authority)
     assert (done["changed"], done["data"]["verified"], done["data"]["removed_insecure"]) == (True, True, False)
-    assert done["data"]["file"] == f"/etc/docker/certs.d/{beyond.tls}/ca.crt"
+    assert done["data"]["file"] == f"/etc/docker/certs.d/{registries.tls}/ca.crt"
     assert pull(worker, name).returncode == 0
-    assert devreg(worker, "trust", beyond.tls, "--ca", authority)["changed"] is False
+    assert devreg(worker, "trust", registries.tls, "--ca", authority)["changed"] is False
     assert (pid(worker), live(worker)) == (before, [])
-    assert devreg(worker, "untrust", beyond.tls)["changed"] is True
+    assert devreg(worker, "untrust", registries.tls)["changed"] is True
     assert certificates(worker) == []
     assert "x509" in pull(worker, name).stderr
 
 
 def test_an_insecure_entry_that_would_defeat_the_ca_goes(
-    worker: Machine, beyond: Front, app: str, authority: str
+    worker: Machine, registries: Front, app: str, authority: str
 ) -> None:
     del authority
-    advised = call(worker, "trust", beyond.tls)
+    advised = call(worker, "trust", registries.tls)
     assert advised.returncode == 0
     assert "--ca fetch --fingerprint" in advised.stderr
-    assert live(worker) == [beyond.tls]
-    blind = devreg(worker, "trust", beyond.tls, "--ca", "fetch", code=2)["errors"][0]
+    assert live(worker) == [registries.tls]
+    blind = devreg(worker, "trust", registries.tls, "--ca", "fetch", code=2)["errors"][0]
     shown = blind["message"].rpartition("shown now: ")[2]
-    assert devreg(worker, "trust", beyond.tls, "--ca", "fetch", "--fingerprint", "ab" * 32, code=11)
-    assert (live(worker), certificates(worker)) == ([beyond.tls], [])
-    done = devreg(worker, "trust", beyond.tls, "--ca", "fetch", "--fingerprint", shown)["data"]
+    assert devreg(worker, "trust", registries.tls, "--ca", "fetch", "--fingerprint", "ab" * 32, code=11)
+    assert (live(worker), certificates(worker)) == ([registries.tls], [])
+    done = devreg(worker, "trust", registries.tls, "--ca", "fetch", "--fingerprint", shown)["data"]
     assert (done["verified"], done["removed_insecure"]) == (True, True)
     assert live(worker) == []
-    assert pull(worker, f"{beyond.tls}/{app}").returncode == 0
-    devreg(worker, "untrust", beyond.tls)
+    assert pull(worker, f"{registries.tls}/{app}").returncode == 0
+    devreg(worker, "untrust", registries.tls)
 
 
-def test_an_authority_that_does_not_vouch_is_not_installed(worker: Machine, beyond: Front, tmp_path: Path) -> None:
+def test_an_authority_that_does_not_vouch_is_not_installed(worker: Machine, registries: Front, tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
     worker.put(tmp_path / "other.pem", "/opt/other.pem")
-    error = devreg(worker, "trust", beyond.tls, "--ca", "/opt/other.pem", code=20)["errors"][0]
+    error = devreg(worker, "trust", registries.tls, "--ca", "/opt/other.pem", code=20)["errors"][0]
     assert "/opt/other.pem does not vouch" in error["message"]
-    assert devreg(worker, "trust", beyond.plain, "--ca", "/opt/other.pem", code=20)
+    assert devreg(worker, "trust", registries.plain, "--ca", "/opt/other.pem", code=20)
     assert certificates(worker) == []
 
 
 def test_a_client_certificate_where_the_registry_wants_one(
-    worker: Machine, beyond: Front, app: str, authority: str
+    worker: Machine, registries: Front, app: str, authority: str
 ) -> None:
-    assert devreg(worker, "trust", beyond.mutual, "--ca", authority, "--cert", "/opt/client.pem", code=2)
+    assert devreg(worker, "trust", registries.mutual, "--ca", authority, "--cert", "/opt/client.pem", code=2)
     pair = ("--cert", "/opt/client.pem", "--key", "/opt/client.key")
-    assert devreg(worker, "trust", beyond.mutual, "--ca", authority, *pair)["data"]["verified"] is True
-    assert pull(worker, f"{beyond.mutual}/{app}").returncode == 0
-    folder = f"/etc/docker/certs.d/{beyond.mutual}"
+    assert devreg(worker, "trust", registries.mutual, "--ca", authority, *pair)["data"]["verified"] is True
+    assert pull(worker, f"{registries.mutual}/{app}").returncode == 0
+    folder = f"/etc/docker/certs.d/{registries.mutual}"
     modes = worker.run("stat", "-c", "%a %n", f"{folder}/ca.crt", f"{folder}/client.key").stdout.split()
     assert modes[::2] == ["644", "600"]
     assert devreg(worker, "trust", "--undo")["changed"] is True
     assert certificates(worker) == []
 
 
-def test_a_registry_that_is_verified_anyway_needs_no_trust(worker: Machine, beyond: Front, authority: str) -> None:
+def test_a_registry_that_is_verified_anyway_needs_no_trust(worker: Machine, registries: Front, authority: str) -> None:
     system = "/usr/local/share/ca-certificates/registry.crt"
     worker.run("sh", "-c", f"cp {authority} {system} && update-ca-certificates && systemctl restart docker")
     try:
-        done = call(worker, "trust", beyond.tls, "--json")
+        done = call(worker, "trust", registries.tls, "--json")
         assert json.loads(done.stdout)["changed"] is False
         assert "no trust is needed" in done.stderr
         assert live(worker) == []

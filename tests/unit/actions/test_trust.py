@@ -656,6 +656,37 @@ def test_without_an_engine_a_killed_run_gets_its_file_back(lab: Lab, monkeypatch
         with pytest.raises(Killed):
             lab.trust()
     assert lab.file.read_text() == AFTER
-    trust_change.recover_files(lab.state, lab.heard.append)
+    trust_change.recover(None, lab.state, lab.heard.append)
     assert lab.file.read_text() == BEFORE
     assert Journal(lab.state).interrupted() is None
+
+
+def test_a_killed_run_at_another_engine_gets_its_file_back_only(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object, **__: object) -> NoReturn:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trust_change, "_apply", die)
+        patch.setattr(trust_change, "_undo", die)
+        with pytest.raises(Killed):
+            lab.trust()
+    other = lab.file.with_name("other.json")
+    other.write_text(BEFORE)
+    lab.dockerd = replace(lab.dockerd, config_file=other)
+    lab.engine.file = other
+    lab.trust(Address.parse("b:1"))
+    assert lab.file.read_text() == BEFORE
+    assert lab.engine.done == ["reload"]
+    assert "b:1" in other.read_text()
+
+
+def test_an_engine_that_goes_away_while_it_is_waited_for(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object, **__: object) -> NoReturn:
+        lab.engine.up = False
+        raise EngineUnreachable("it went away", hint="")
+
+    monkeypatch.setattr("devreg.engine.reloads.reloaded", gone)
+    with pytest.raises(EngineRefused, match=r"it went away; .* as they were"):
+        lab.trust()
+    assert lab.file.read_text() == BEFORE
+    assert lab.engine.up
