@@ -183,7 +183,7 @@ def _result(found: Plan, wish: Wish, backups: Sequence[Path], verdicts: Sequence
         flavour=found.flavour,
         file=found.file,
         applied=found.applied,
-        verified=all(verdict.reach is Reach.ANSWERED for _, verdict in verdicts),
+        verified=not any(verdict.reach is Reach.STRANGER for _, verdict in verdicts),
         changed=found.changed,
         backup=str(backups[0]) if backups else None,
         stopped=tuple(container.name for container in found.stops),

@@ -74,7 +74,8 @@ class Probe:
 class Trusted:
     """What `trust` and `untrust` did, or would do where `dry_run` is set.
 
-    `address`: the first of `addresses`. `verified`: the engine shows the effect, and got through to each registry.
+    `address`: the first of `addresses`. `verified`: the engine shows the effect, and got through to each registry that
+    answers; `probes` tells which do.
     `stopped`: containers that a restart stopped. `diff`: the change of the file, where it was asked for.
     """
 

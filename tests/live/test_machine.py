@@ -131,7 +131,7 @@ def test_a_file_that_keeps_docker_from_starting_is_not_made_worse(fresh: Machine
     bad = '{"no-such-setting": true}\n'
     fresh.run("sh", "-c", f"printf '%s' '{bad}' > {DAEMON_JSON}")
     pid = main_pid(fresh)
-    done = call(fresh, "trust", "third.example:5000", "--restart", "--yes")
+    done = call(fresh, "trust", "third.example:5000", "--force", "--restart", "--yes")
     assert done.returncode == 11, done.stderr
     assert fresh.run("cat", DAEMON_JSON).stdout == bad
     assert main_pid(fresh) == pid

@@ -111,7 +111,8 @@ def test_a_reload_keeps_docker_and_a_running_container(worker: Machine, tmp_path
     try:
         before = (pid(worker), state(worker, "bystander"))
         done = devreg(worker, "trust", X)
-        assert (done["changed"], done["data"]["applied"], done["data"]["verified"]) == (True, "reload", False)
+        assert (done["changed"], done["data"]["applied"], done["data"]["verified"]) == (True, "reload", True)
+        assert done["data"]["probes"][0]["reach"] == "unreachable"
         assert live(worker) == [X]
         assert devreg(worker, "untrust", X)["changed"]
         assert live(worker) == []

@@ -510,11 +510,18 @@ def test_several_addresses_take_one_change(lab: Lab) -> None:
     assert [probe.reach for probe in done.probes] == ["answered", "answered"]
 
 
-def test_a_registry_that_the_engine_cannot_reach_is_trusted_but_not_verified(lab: Lab) -> None:
-    lab.engine.verdict = Verdict(Reach.UNREACHABLE, "no such host")
+@pytest.mark.parametrize(
+    ("reach", "verified", "warning"),
+    [
+        (Reach.UNREACHABLE, True, "could not reach it to try: words"),
+        (Reach.STRANGER, False, "no registry: a pull will"),
+    ],
+)
+def test_a_registry_that_does_not_answer_as_one(lab: Lab, reach: Reach, verified: bool, warning: str) -> None:
+    lab.engine.verdict = Verdict(reach, "words")
     done = lab.trust()
-    assert (done.changed, done.verified) == (True, False)
-    assert lab.warned("could not reach it to try: no such host")
+    assert (done.changed, done.verified, done.probes[0].reach) == (True, verified, reach.value)
+    assert lab.warned(warning)
 
 
 def test_trust_that_a_pull_does_not_get_is_undone(lab: Lab) -> None:

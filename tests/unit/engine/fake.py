@@ -98,7 +98,7 @@ class FakeEngine:
 
     `refusals` maps `METHOD /path-prefix` to a status and a message; `seed` holds files that new containers of a name
     find in their volumes; with `breaks_off` streams end in the middle. What is in `meanwhile` happens, one thing each
-    time, just before a program runs in a container.
+    time, just before a program runs in a container. `reloads` are the times at which it has read its settings.
     """
 
     def __init__(self) -> None:
@@ -115,6 +115,7 @@ class FakeEngine:
         self.volumes: dict[str, dict[str, str]] = {}
         self.push_lines = list(PUSH_LINES)
         self.pull_lines = list(PULL_LINES)
+        self.reloads: list[float] = []
         self.seed: dict[str, dict[str, bytes]] = {}
         self.breaks_off = False
         self.streamed = False
@@ -334,11 +335,32 @@ def _forget(kind: str) -> Callable[[FakeEngine, Request, str], Reply]:
     return route
 
 
+def _events(engine: FakeEngine, request: Request) -> Reply:
+    """Only those of reloads, and without waiting for more."""
+    if json.loads(request.query["filters"]) != {"type": ["daemon"], "event": ["reload"]}:
+        return _lines(engine, [])
+    since, until = float(request.query["since"]), float(request.query["until"])
+    told = [
+        {"Type": "daemon", "Action": "reload", "time": int(at), "timeNano": int(at * 1e9)}
+        for at in engine.reloads
+        if since <= at <= until
+    ]
+    return _lines(engine, told)
+
+
+def _distribution(engine: FakeEngine, _request: Request, name: str) -> Reply:
+    if name in engine.images:
+        return _json({"Descriptor": {"digest": DIGEST}, "Platforms": []})
+    return _json({"message": "manifest unknown: manifest unknown"}, 404)
+
+
 _VERSION = {"ApiVersion": "1.47", "MinAPIVersion": "1.24", "Version": "28.5.2", "Components": [{"Name": "Engine"}]}
 _ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("GET", "/version", lambda _engine, _request: _json(_VERSION)),
     ("GET", "/_ping", lambda _engine, _request: Reply(200, b"OK")),
     ("GET", "/info", lambda engine, _request: _json(engine.info)),
+    ("GET", "/events", _events),
+    ("GET", "/distribution/(.+)/json", _distribution),
     ("GET", "/images/json", lambda engine, _request: _json([{"Id": id} for id in set(engine.images.values())])),
     ("GET", "/images/(.+)/json", _inspect_image),
     ("POST", "/images/create", _create_image),

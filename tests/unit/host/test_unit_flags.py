@@ -16,7 +16,7 @@ GIVEN = f"ExecStart=/usr/bin/dockerd {FLAG}=a:1\n"
 
 
 class Units:
-    """systemd's folders in a folder of the test's own, by their short names, and a systemctl that knows the fragment."""
+    """systemd's folders in a folder of the test's own, by their short names, and a systemctl."""
 
     def __init__(self, root: Path, programs: Programs) -> None:
         self.root = root
