@@ -5,6 +5,8 @@ import pytest
 from devreg.model.verdict import Reach, verdict
 
 REFUSED = [
+    # docker 26.1 with the containerd store, where nginx wants a client's certificate
+    "unknown: <html>\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>",
     # podman 4.3
     'pinging container registry 10.0.0.5:5000: Get "https://10.0.0.5:5000/v2/": http: server gave HTTP response to '
     "HTTPS client",
