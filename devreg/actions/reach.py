@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devreg import __version__
+from devreg.host import certificates
 from devreg.host import credentials as stored
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
@@ -28,13 +29,17 @@ def open_engine() -> Engine:
 
 
 def connection_to(address: Address) -> Connection:
-    """The connection to use, by the address and by what the engine trusts. Without an engine nothing is trusted."""
+    """The connection to use, by the address, by what the engine trusts and by the certificates that it has for it.
+
+    Without an engine nothing is trusted as insecure.
+    """
+    own = certificates.of(address)
     if address.is_loopback:
-        return connection(address, trusted=False)
+        return connection(address, trusted=False, certificates=own)
     try:
-        return connection(address, trusted=open_engine().info().trusts(address))
+        return connection(address, trusted=open_engine().info().trusts(address), certificates=own)
     except (EngineUnreachable, EngineRefused):
-        return connection(address, trusted=False)
+        return connection(address, trusted=False, certificates=own)
 
 
 def open_registry(address: Address, *, timeout: float, credentials: Credentials | None = None) -> Registry:

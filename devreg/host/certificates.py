@@ -7,15 +7,20 @@ every pull; other names are ignored in silence (measured on engine 20.10). Engin
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 from devreg.host import files
 from devreg.host.state import Record
+from devreg.model.address import Address
 from devreg.model.errors import ConfigUnusable, RefusedOverwrite
+from devreg.model.tls import Certificates
 
 CA, CERT, KEY = "ca.crt", "client.cert", "client.key"
 _MODES = {CA: 0o644, CERT: 0o644, KEY: 0o600}
@@ -55,6 +60,23 @@ def authorities(data: bytes, source: str) -> str:
             hint="export it again from its authority",
         ) from error
     return text
+
+
+def of(address: Address) -> Certificates:
+    """The certificates that engines have for a registry, as far as this user may read them."""
+    found = [path for root in _roots() for path in sorted((root / str(address)).glob("*")) if os.access(path, os.R_OK)]
+    names = set(map(str, found))
+    pairs = ((name, f"{name[:-5]}.key") for name in sorted(names) if name.endswith(".cert"))
+    return Certificates(
+        authorities=tuple(str(path) for path in found if path.suffix == ".crt"),
+        pair=next((pair for pair in pairs if pair[1] in names), None),
+    )
+
+
+def _roots() -> tuple[Path, ...]:
+    """The machine's folder, and that of the user's own engine."""
+    own = Path(platformdirs.user_config_dir()) / "docker"
+    return Path("/etc/docker/certs.d"), own / "certs.d"
 
 
 def vouches(certificate: bytes) -> bool:

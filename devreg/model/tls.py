@@ -18,21 +18,35 @@ class Tls(Enum):
 
 
 @dataclass(frozen=True)
+class Certificates:
+    """The files that engines have for one registry: authorities beside the system's, a client's certificate and key."""
+
+    authorities: tuple[str, ...] = ()
+    pair: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class Connection:
     """A way to reach one registry. `secrets_over_http`: whether credentials may go over plain HTTP."""
 
     address: Address
     tls: Tls
     secrets_over_http: bool
+    certificates: Certificates = Certificates()
 
 
-def connection(address: Address, *, trusted: bool) -> Connection:
+def connection(address: Address, *, trusted: bool, certificates: Certificates | None = None) -> Connection:
     """Explicit scheme > loopback > trusted as insecure by the engine > verified HTTPS only.
 
     `trusted` is the engine's word about this address. Credentials over plain HTTP are for loopback and trusted hosts
     only, even when the user wrote `http://`.
     """
-    return Connection(address, _tls(address, trusted), secrets_over_http=trusted or address.is_loopback)
+    return Connection(
+        address,
+        _tls(address, trusted),
+        secrets_over_http=trusted or address.is_loopback,
+        certificates=certificates or Certificates(),
+    )
 
 
 def _tls(address: Address, trusted: bool) -> Tls:

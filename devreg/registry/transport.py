@@ -14,7 +14,7 @@ import httpx
 from httpx_retries import Retry, RetryTransport
 
 from devreg.model.errors import RegistryUnreachable
-from devreg.model.tls import Connection, Tls
+from devreg.model.tls import Certificates, Connection, Tls
 from devreg.model.wire import unusable
 from devreg.registry.origin import shown
 from devreg.registry.proxies import proxy_for
@@ -50,7 +50,7 @@ class _Transport(httpx.BaseTransport):
     def __init__(self, connection: Connection, scheme: str) -> None:
         self._connection = connection
         self._scheme = scheme
-        self._pools: dict[tuple[bool, str | None], httpx.HTTPTransport] = {}
+        self._pools: dict[tuple[bool, bool, str | None], httpx.HTTPTransport] = {}
         self._lock = Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -78,17 +78,31 @@ class _Transport(httpx.BaseTransport):
     def _pool(self, url: httpx.URL) -> httpx.HTTPTransport:
         # Trusted as insecure is the registry, not the token server or the storage that it sends us to.
         own = url.host == self._connection.address.host
-        key = (self._connection.tls is Tls.VERIFIED or not own, proxy_for(url))
+        verified, proxy = self._connection.tls is Tls.VERIFIED or not own, proxy_for(url)
         with self._lock:
-            if key not in self._pools:
-                self._pools[key] = httpx.HTTPTransport(verify=_context(verified=key[0]), proxy=key[1])
-            return self._pools[key]
+            if (verified, own, proxy) not in self._pools:
+                context = _context(verified, self._connection.certificates if own else Certificates())
+                self._pools[verified, own, proxy] = httpx.HTTPTransport(verify=context, proxy=proxy)
+            return self._pools[verified, own, proxy]
 
 
-def _context(*, verified: bool) -> ssl.SSLContext:
+def _context(verified: bool, certificates: Certificates) -> ssl.SSLContext:
     context = httpx.create_ssl_context(verify=verified)
     if verified:
         context.load_default_certs()  # a private CA that the machine trusts, as engines do; httpx knows certifi's only
+    if certificates.authorities:  # an engine takes any certificate of them for one that vouches, also a server's own
+        context.verify_flags = (context.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN) & ~ssl.VERIFY_X509_STRICT
+    try:
+        for file in certificates.authorities:
+            context.load_verify_locations(cafile=file)
+        if certificates.pair:
+            context.load_cert_chain(*certificates.pair)
+    except (ssl.SSLError, OSError) as error:
+        files = ", ".join((*certificates.authorities, *(certificates.pair or ())))
+        raise RegistryUnreachable(
+            f"the registry's certificates on this machine cannot be used: {error.strerror or error}",
+            hint=f"look at {files}",
+        ) from error
     return context
 
 

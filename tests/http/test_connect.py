@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import socket
+from pathlib import Path
 
 import pytest
 import trustme
@@ -11,7 +12,7 @@ import trustme
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
 from devreg.model.errors import RegistryUnreachable
-from devreg.model.tls import Connection, Tls
+from devreg.model.tls import Certificates, Connection, Tls
 from devreg.registry.client import connect
 from tests.http.server import Answer, Open, Serve, error_answer, json_answer, server_context
 
@@ -204,3 +205,29 @@ def test_a_body_without_end(serve: Serve, opened: Open) -> None:
 def test_a_decompression_bomb_is_not_opened(serve: Serve, opened: Open) -> None:
     with pytest.raises(RegistryUnreachable, match="compressed"):
         opened(serve(Answer(200, b"\x1f\x8b", {"Content-Encoding": "gzip"}), bare=True))
+
+
+@pytest.mark.parametrize("pinned", [False, True], ids=["by its authority", "by its own certificate"])
+def test_the_certificates_that_engines_have_for_a_registry_count(serve: Serve, tmp_path: Path, pinned: bool) -> None:
+    ca = trustme.CA()
+    certificate = ca.issue_cert("127.0.0.1")
+    server = serve(PING, server_context(ca, certificate))
+    file = tmp_path / "ca.crt"
+    (certificate.cert_chain_pems[0] if pinned else ca.cert_pem).write_to_path(str(file))
+    address = Address.parse(server.host)
+    with pytest.raises(RegistryUnreachable, match="authority"):
+        connect(Connection(address, Tls.VERIFIED, secrets_over_http=False), user_agent="devreg/test")
+    own = Connection(address, Tls.VERIFIED, secrets_over_http=False, certificates=Certificates((str(file),)))
+    with connect(own, user_agent="devreg/test") as registry:
+        assert registry.scheme == "https"
+
+
+def test_certificates_that_cannot_be_read_are_named(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "ca.crt"
+    file.write_text("no certificate")
+    connection = Connection(
+        Address.parse(serve(PING).host), Tls.VERIFIED, secrets_over_http=False, certificates=Certificates((str(file),))
+    )
+    with pytest.raises(RegistryUnreachable, match="cannot be used") as caught:
+        connect(connection, user_agent="devreg/test")
+    assert str(file) in caught.value.hint

@@ -361,3 +361,22 @@ def test_a_registry_that_is_verified_anyway_needs_no_trust(worker: Machine, regi
         assert live(worker) == []
     finally:
         worker.run("sh", "-c", f"rm {system} && update-ca-certificates --fresh && systemctl restart docker")
+
+
+def test_bootstrap_by_a_ca(worker: Machine, registries: Front, app: str, authority: str, tmp_path: Path) -> None:
+    declared = tmp_path / "by-ca.toml"
+    declared.write_text(
+        f'pull = ["{registries.tls}/{app}"]\n\n[[registries]]\naddress = "{registries.tls}"\n'
+        f'trust = "ca"\nca = "{Path(authority).name}"\n'
+    )
+    worker.put(declared, "/opt/by-ca.toml")
+    assert call(worker, "bootstrap", "/opt/by-ca.toml", "--check").returncode == 1
+    assert certificates(worker) == []
+    states = [
+        {step["state"] for step in devreg(worker, "bootstrap", "/opt/by-ca.toml")["data"]["steps"]} for _ in range(2)
+    ]
+    assert states == [{"changed"}, {"unchanged"}]
+    assert certificates(worker) == [f"/etc/docker/certs.d/{registries.tls}/ca.crt"]
+    assert call(worker, "bootstrap", "/opt/by-ca.toml", "--check").returncode == 0
+    assert devreg(worker, "trust", "--undo")["changed"] is True
+    assert certificates(worker) == []

@@ -12,8 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
+from devreg.host import certificates
 from devreg.host.certificates import CA, CERT, KEY, Folder, Pair, authorities, client, lint, vouches
+from devreg.model.address import Address
 from devreg.model.errors import ConfigUnusable, RefusedOverwrite
+from devreg.model.tls import Certificates
 
 AUTHORITY = trustme.CA()
 PEM = AUTHORITY.cert_pem.bytes()
@@ -190,3 +193,19 @@ def test_what_engines_ignore_or_stumble_over_is_named(tmp_path: Path) -> None:
         "is ignored by engines: authorities are named *.crt",
     ]
     assert lint(tmp_path / "none") == ()
+
+
+def test_what_engines_have_for_a_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "_roots", lambda: (tmp_path / "machine", tmp_path / "own"))
+    address = Address.parse("r.example:5000")
+    assert certificates.of(address) == Certificates()
+    for root, names in (("machine", (CA, CERT, "notes")), ("own", ("other.crt", "x.cert", "x.key"))):
+        folder = tmp_path / root / str(address)
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / name).touch()
+    own = tmp_path / "own" / str(address)
+    assert certificates.of(address) == Certificates(
+        (str(tmp_path / "machine" / str(address) / CA), str(own / "other.crt")),
+        (str(own / "x.cert"), str(own / "x.key")),
+    )
