@@ -126,13 +126,6 @@ def test_a_proxy_is_not_dockerd(tmp_path: Path) -> None:
             find(tmp_path / "s")
 
 
-def test_a_snap_is_refused(dockerd: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil.Process, "exe", lambda _: "/snap/docker/1/bin/dockerd")
-    with pytest.raises(ConfigUnusable, match="snap") as caught:
-        find(dockerd())
-    assert "/var/snap/docker/current/config/daemon.json" in caught.value.hint
-
-
 def test_nobody_listens(tmp_path: Path) -> None:
     with pytest.raises(EngineUnreachable, match="cannot reach"):
         find(tmp_path / "s")
