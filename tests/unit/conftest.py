@@ -6,14 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from devreg.model.events import Event
 from tests.unit.engine.fake import FakeEngine
 from tests.unit.isolation import fake_engine, isolate
 
 # Half of the default's examples find what there is to find here; a busy machine is no fault of the code's.
-settings.register_profile("unit", max_examples=50, deadline=None, database=None)
+# The same examples each time, so that a red run means a change; and no opinion on how fast this machine is.
+settings.register_profile(
+    "unit",
+    max_examples=50,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("unit")
 
 
