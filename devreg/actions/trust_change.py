@@ -80,7 +80,8 @@ def carry_out(flavour: Flavour, goal: Goal, edits: Sequence[Edit], state: Path, 
             kept = _how_it_is(entry)
             raise EngineRefused(f"{error}{kept}", hint=f"look into {flavour.service.log}") from error
         raise
-    complete(entry, state, listener)
+    with uninterrupted():
+        complete(entry, state, listener)
     return Outcome(backups, verdicts)
 
 

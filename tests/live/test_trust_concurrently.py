@@ -60,7 +60,7 @@ def test_runs_told_to_stop_at_any_moment_leave_file_and_engine_agreed(
         is_in = X in listed(settings)
         assert settings.read_bytes() == (trusted if is_in else DAEMON_JSON.encode()), run
         assert trusts(spare_engine, X) is is_in, run
-        assert is_in is (was_in if call.returncode else not was_in), run
+        assert call.returncode or is_in is not was_in, run  # one that was stopped may have been done already
         assert root.state is not None
         assert not (root.state / "trust.journal").exists(), run
         codes.append(call.returncode)
