@@ -21,6 +21,7 @@ from devreg.model.results import Probe, Trusted
 from devreg.model.verdict import Reach, Verdict
 
 LOCK = "daemon.json.lock"
+_LOCK_SECONDS = 600  # many at once wait for one another, each for its proof
 _DOUBTS = {
     Reach.UNREACHABLE.value: "could not reach it to try",
     Reach.STRANGER.value: "what answers there is no registry: a pull will fail",
@@ -104,7 +105,7 @@ def carry_out(flavour: Flavour, wish: Wish, *, listener: Listener, state: Path |
         wish = _useful(flavour, wish, first, listener)
     from devreg.actions import trust_change
 
-    with files.locked(folder / LOCK):
+    with files.locked(folder / LOCK, seconds=_LOCK_SECONDS):
         trust_change.recover(flavour, folder, listener)
         now = plan(flavour, wish)  # another devreg may have been at it
         if not now.changed:

@@ -29,7 +29,7 @@ from devreg.model.errors import (
 )
 from devreg.model.events import Listener, Step, Warn
 from devreg.model.results import CaTrusted
-from devreg.model.verdict import Reach
+from devreg.model.verdict import Reach, Verdict
 from devreg.registry import handshake
 from devreg.registry.handshake import Handshake, Tls
 
@@ -133,17 +133,19 @@ def trust_ca(
         folder.refuse_foreign(wanted)
     if changed and not files.may_write(folder.path / CA):
         raise ConfigUnusable(f"writing to {folder.path} takes root", hint="run the command again with sudo")
-    verified = found.tls is Tls.VERIFIED
     if changed or listed:
-        verified = _install(flavour, wish, folder, wanted, listed, listener, state) and verified
+        verdict = _install(flavour, wish, folder, wanted, listed, listener, state)
+    else:
+        verdict = flavour.witness.reaches(wish.address)
+    _warn(flavour, wish.address, verdict, listener)
     for fault in certificates.lint(folder.path):
         listener(Warn(fault))
     return CaTrusted(
         address=str(wish.address),
         flavour=flavour.name,
         file=str(folder.path / CA),
-        fingerprints=tuple(map(handshake.fingerprint, _der(text))),
-        verified=verified,
+        fingerprints=tuple(map(handshake.fingerprint, certificates.each(text))),
+        verified=found.tls is Tls.VERIFIED and verdict.reach is Reach.ANSWERED,
         changed=changed or listed,
         removed_insecure=listed,
     )
@@ -157,7 +159,7 @@ def installed(flavour: Flavour, address: Address, ca: bytes | str) -> bool:
         return False
     if isinstance(ca, bytes):
         return there == certificates.authorities(ca, "the declared CA").encode()
-    return ca in map(handshake.fingerprint, _der(certificates.authorities(there, CA)))
+    return ca in map(handshake.fingerprint, certificates.each(certificates.authorities(there, CA)))
 
 
 def certified(flavour: Flavour, state: Path | None = None) -> tuple[Address, ...]:
@@ -189,7 +191,7 @@ def _folder(flavour: Flavour, address: Address, state: Path | None) -> Folder:
 
 def _refuse_servers_own(wish: CaWish, text: str, listener: Listener) -> None:
     """A certificate that a CA has issued to a server is not its CA's: mostly a mix-up, and void when it is renewed."""
-    own = [handshake.fingerprint(each) for each in _der(text) if not certificates.vouches(each)]
+    own = [handshake.fingerprint(each) for each in certificates.each(text) if not certificates.vouches(each)]
     if own and not wish.fetched:
         raise ConfigUnusable(
             f"{wish.source} has a certificate in it that is no CA's: its fingerprint is {own[0]}",
@@ -218,6 +220,11 @@ def _checked(wish: CaWish, text: str, timeout: float, listener: Listener) -> Han
             f"{wish.source} does not vouch for {wish.address}: {found.words}",
             hint="give the CA that issued the registry's certificate",
         )
+    elif found.tls is Tls.FAILED and not pair:
+        raise RegistryUnreachable(
+            f"{wish.address} {found.tls.value} ({found.words})",
+            hint="if it demands a client's certificate, give --cert and --key too; nothing was changed",
+        )
     elif found.tls is not Tls.VERIFIED:
         raise RegistryUnreachable(
             f"{wish.address} {found.tls.value} ({found.words})",
@@ -234,8 +241,8 @@ def _install(
     listed: bool,
     listener: Listener,
     state: Path | None,
-) -> bool:
-    """Write, take the insecure entry away, and have the engine try; undo on failure. Returns whether it got through."""
+) -> Verdict:
+    """Write, take the insecure entry away, and have the engine try; undo on failure."""
     before, owned, devregs = folder.read(), folder.owned(), _recorded(wish.address, state)
     without = trusts.Wish((wish.address,), trusted=False, force=wish.force)
     try:
@@ -252,6 +259,7 @@ def _install(
                 f"the engine does not accept the registry with this CA: {verdict.words}; all is as it was",
                 hint=f"look into {flavour.service.log}",
             )
+        return verdict
     except BaseException as error:
         with uninterrupted():
             try:
@@ -264,13 +272,14 @@ def _install(
                     hint=f"look at what lies in {folder.path}; `devreg trust {wish.address}` makes it insecure again",
                 ) from error
         raise
-    if trusted := flavour.witness.covers(wish.address):
-        listener(
-            Warn(f"the engine trusts {wish.address} by {trusted} too: it may not look at the CA until that is gone")
-        )
+
+
+def _warn(flavour: Flavour, address: Address, verdict: Verdict, listener: Listener) -> None:
+    """Say what keeps the CA from being of use."""
+    if trusted := flavour.witness.covers(address):
+        listener(Warn(f"the engine trusts {address} by {trusted} too: it may not look at the CA until that is gone"))
     if verdict.reach is not Reach.ANSWERED:
-        listener(Warn(f"the engine did not get an answer of a registry at {wish.address}: {verdict.words}"))
-    return verdict.reach is Reach.ANSWERED
+        listener(Warn(f"the engine did not get an answer of a registry at {address}: {verdict.words}"))
 
 
 def _recorded(address: Address, state: Path | None) -> tuple[Path, ...]:
@@ -292,8 +301,3 @@ def _list_again(
         for path in _recorded(address, state):
             if path not in devregs:
                 record.note(path, added=(), removed=(str(address),), content=files.read(path))
-
-
-def _der(text: str) -> list[bytes]:
-    end = "-----END CERTIFICATE-----"
-    return [ssl.PEM_cert_to_DER_cert(f"{part[part.index('-----BEGIN') :]}{end}") for part in text.split(end)[:-1]]

@@ -42,24 +42,31 @@ def authorities(data: bytes, source: str) -> str:
     What is not ASCII is left out: letters in comments, and a byte order mark (it hides the first one from Go).
     """
     text = data.decode("ascii", errors="ignore")
-    kinds = [match[1] for match in _BLOCK.finditer(text)]
-    if any("PRIVATE KEY" in kind for kind in kinds):
+    kinds = {match[1] for match in _BLOCK.finditer(text)}
+    if "PRIVATE KEY-----" in text.upper():  # also one that no library would take for a key: everybody may read the file
         raise ConfigUnusable(
             f"{source} has a private key in it", hint="give the certificate of the authority only; the key is a secret"
         )
-    if not kinds or set(kinds) != {"CERTIFICATE"}:
+    if kinds != {"CERTIFICATE"}:
         raise ConfigUnusable(
             f"{source} is no file of certificates in PEM",
             hint="`openssl x509 -inform der -in FILE -out ca.pem` turns DER into PEM",
         )
     try:
-        ssl.create_default_context(cadata=text)
-    except ssl.SSLError as error:
+        _store(text)
+        for certificate in each(text):  # of which OpenSSL has passed over some faults
+            _store(certificate)
+    except (ssl.SSLError, ValueError) as error:
         raise ConfigUnusable(
-            f"{source} has a certificate that cannot be read: {error.reason or error}",
+            f"{source} has a certificate that cannot be read: {getattr(error, 'reason', None) or error}",
             hint="export it again from its authority",
         ) from error
     return text
+
+
+def each(text: str) -> list[bytes]:
+    """The certificates (DER) in the text of a file that `authorities` has accepted."""
+    return [ssl.PEM_cert_to_DER_cert(match[0]) for match in _BLOCK.finditer(text)]
 
 
 def of(address: Address) -> Certificates:
@@ -81,9 +88,7 @@ def _roots() -> tuple[Path, ...]:
 
 def vouches(certificate: bytes) -> bool:
     """Whether a certificate (DER) is a CA's, or vouches for itself; not so what a CA has issued to a server."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=certificate)
-    return context.cert_store_stats()["x509_ca"] > 0 or _is_self_issued(certificate)
+    return _store(certificate).cert_store_stats()["x509_ca"] > 0 or _is_self_issued(certificate)
 
 
 def client(pair: Pair) -> dict[str, bytes]:
@@ -217,6 +222,13 @@ class Folder:
         """An empty folder is none of a registry's; containerd would take it for one without settings."""
         with suppress(OSError):
             self.path.rmdir()
+
+
+def _store(content: str | bytes) -> ssl.SSLContext:
+    """Has OpenSSL read certificates (PEM, or DER). Raises ssl.SSLError, and ValueError for none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=content)
+    return context
 
 
 def _is_self_issued(certificate: bytes) -> bool:

@@ -31,8 +31,6 @@ _NO_TRUST = (
     "first record does not look like a tls handshake",
     "remote error: tls",
     "tls: handshake failure",
-    "plain http request was sent to https port",  # nginx, to an engine that fell back to HTTP
-    "http request to an https server",  # Go, likewise
 )
 _ANSWERS = (
     "manifest unknown",

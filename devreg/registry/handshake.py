@@ -6,6 +6,7 @@ import hashlib
 import socket
 import ssl
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -71,14 +72,22 @@ def shake(
 
 
 def chain(address: Address, *, timeout: float) -> tuple[bytes, ...]:
-    """The certificates that the server shows, unverified; () when nobody shows any."""
+    """The certificates that the server shows, unverified; () when nobody shows any.
+
+    A server that hangs up, since it demands a certificate of its client, has shown its own before.
+    """
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # to look at them only: nothing is sent
     try:
-        with _connect(address, timeout) as plain, context.wrap_socket(plain, server_hostname=address.host) as secured:
+        with (
+            _connect(address, timeout) as plain,
+            context.wrap_socket(plain, server_hostname=address.host, do_handshake_on_connect=False) as secured,
+        ):
+            with suppress(OSError):
+                secured.do_handshake()
             return _shown(secured)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: the handshake did not get as far as that
         return ()
 
 
@@ -117,5 +126,4 @@ def _shown(secured: ssl.SSLSocket) -> tuple[bytes, ...]:
     inner: Any = secured if hasattr(secured, "get_unverified_chain") else getattr(secured, "_sslobj", None)
     sent: Iterable[Any] = inner.get_unverified_chain() or () if hasattr(inner, "get_unverified_chain") else ()
     found = tuple(each if isinstance(each, bytes) else ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in sent)
-    own = secured.getpeercert(binary_form=True)
-    return found or ((own,) if own else ())
+    return found or tuple(filter(None, [secured.getpeercert(binary_form=True)]))

@@ -173,3 +173,13 @@ def test_the_chain_is_shown_as_it_was_sent(ca: trustme.CA) -> None:
     assert ssl.PEM_cert_to_DER_cert(pem(below)) == shown[-1]
     assert len(shown) == 2
     assert len(handshake.fingerprint(shown[0])) == 64
+
+
+def test_one_who_demands_a_clients_certificate_has_shown_its_own(ca: trustme.CA) -> None:
+    below = ca.create_child_ca()
+    with tls_server(below.issue_cert("127.0.0.1"), ca) as address:
+        assert handshake.chain(address, timeout=SECONDS)[-1] == ssl.PEM_cert_to_DER_cert(pem(below))
+
+
+def test_one_who_speaks_no_tls_shows_no_certificate(serve: Serve) -> None:
+    assert handshake.chain(Address.parse(serve(Answer(200)).host), timeout=SECONDS) == ()

@@ -123,8 +123,13 @@ def choosy(lab: Lab) -> Iterator[str]:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            with suppress(OSError), connection, context.wrap_socket(connection, server_side=True) as secured:
-                secured.recv(1)
+            with suppress(OSError), connection.dup() as plain:
+                with suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
+                    secured.recv(1)
+                plain.settimeout(SECONDS)
+                plain.shutdown(socket.SHUT_WR)
+                while plain.recv(4096):  # what is left unread has the kernel reset, which may overtake TLS's own words
+                    pass
 
     with socket.create_server((host, 0)) as listener:
         thread = Thread(target=serve, daemon=True)

@@ -98,14 +98,6 @@ def test_a_pull_over_tls_that_nobody_vouches_for_works_with_trust(
     assert settings.read_text() == BEFORE
 
 
-def test_a_connection_that_trust_does_not_make_work_is_undone(
-    beyond_loopback: Front, settings: Path, root: Devreg, newer_engine: Engine
-) -> None:
-    root.fails(11, "trust", beyond_loopback.mutual)
-    assert settings.read_text() == BEFORE
-    assert not trusts(newer_engine, beyond_loopback.mutual)
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -370,6 +370,7 @@ def test_bootstrap_by_a_ca(worker: Machine, registries: Front, app: str, authori
         f'trust = "ca"\nca = "{Path(authority).name}"\n'
     )
     worker.put(declared, "/opt/by-ca.toml")
+    worker.run("docker", "rmi", "--force", f"{registries.tls}/{app}", check=False)  # other tests have pulled it
     assert call(worker, "bootstrap", "/opt/by-ca.toml", "--check").returncode == 1
     assert certificates(worker) == []
     states = [

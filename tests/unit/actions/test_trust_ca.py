@@ -171,10 +171,18 @@ def test_the_files_are_written_and_told_of(lab: Lab, pair: Pair) -> None:
 def test_what_is_so_already_is_not_written_again(lab: Lab) -> None:
     lab.trust()
     before = (lab.certificates / str(A) / CA).stat()
-    lab.engine.verdicts = [REFUSED]  # nobody asks it
     assert lab.trust().changed is False
     after = (lab.certificates / str(A) / CA).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_what_is_so_already_is_not_called_verified_where_the_engine_says_otherwise(lab: Lab) -> None:
+    assert lab.trust().verified is True
+    lab.engine.verdicts = [REFUSED]
+    again = lab.trust()
+    assert (again.changed, again.verified) == (False, False)
+    assert REFUSED.words in lab.warned
+    assert lab.there == {CA: PEM}
 
 
 def test_several_authorities_in_one_file(lab: Lab) -> None:
@@ -222,6 +230,24 @@ def test_files_of_somebody_else_beside_an_insecure_entry_stay_theirs(lab: Lab) -
     assert lab.there == {CA: PEM}
 
 
+def test_an_interruption_puts_everything_back(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.entries.write_text(f"{A}\n")
+    lab.put(CA, b"old")
+
+    def interrupted(address: Address) -> Verdict:
+        assert not lab.entries.read_text()
+        assert lab.there == {CA: PEM}
+        monkeypatch.undo()
+        monkeypatch.setattr(action, "state_folder", lambda: lab.state)
+        raise KeyboardInterrupt(address)
+
+    monkeypatch.setattr(lab.engine, "reaches", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lab.trust(force=True)
+    assert (lab.entries.read_text(), lab.there) == (f"{A}\n", {CA: b"old"})
+    assert lab.untrust() is False
+
+
 def test_an_engine_that_refuses_leaves_nothing_behind(lab: Lab) -> None:
     lab.engine.verdicts = [REFUSED]
     with pytest.raises(EngineRefused):
@@ -246,6 +272,16 @@ def test_a_handshake_that_fails_keeps_everything_as_it_is(lab: Lab, tls: Tls, wo
     with pytest.raises(RegistryUnreachable, match=words):
         lab.trust()
     assert not lab.certificates.exists()
+
+
+def test_a_registry_that_hangs_up_may_want_a_clients_certificate(lab: Lab, pair: Pair) -> None:
+    lab.shaken = Handshake(Tls.FAILED, "hung up")
+    with pytest.raises(RegistryUnreachable) as without:
+        lab.trust()
+    with pytest.raises(RegistryUnreachable) as having:
+        lab.trust(pair=pair)
+    assert "--cert and --key" in without.value.hint
+    assert "--cert" not in having.value.hint
 
 
 def test_nobody_there_is_no_obstacle_but_no_proof(lab: Lab) -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from devreg.host import certificates
-from devreg.host.certificates import CA, CERT, KEY, Folder, Pair, authorities, client, lint, vouches
+from devreg.host.certificates import CA, CERT, KEY, Folder, Pair, authorities, client, each, lint, vouches
 from devreg.model.address import Address
 from devreg.model.errors import ConfigUnusable, RefusedOverwrite
 from devreg.model.tls import Certificates
@@ -61,12 +61,27 @@ def test_several_certificates_in_one_file() -> None:
         (SECRET, "private key"),
         (PEM[:300] + b"\n-----END CERTIFICATE-----\n", "cannot be read"),
         (PEM.replace(b"CERTIFICATE", b"CERTIFICATE REQUEST"), "no file of certificates"),
+        (PEM + SECRET.lower(), "private key"),
+        (PEM + SECRET[:100], "private key"),
+        (PEM + b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "cannot be read"),
+        (PEM + b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n", "cannot be read"),
+        (ssl.DER_cert_to_PEM_cert(ssl.PEM_cert_to_DER_cert(PEM.decode()) + bytes(3)).encode(), "cannot be read"),
+        (PEM.rstrip() + PEM, "cannot be read"),
     ],
 )
 def test_what_is_no_authority_is_refused_without_repeating_it(data: bytes, words: str) -> None:
     with pytest.raises(ConfigUnusable, match=words) as caught:
         authorities(data, "the.pem")
     assert "-----" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [PEM + b"-----END CERTIFICATE-----\n", b"see -----BEGIN below\n" + PEM, PEM.replace(b"\n", b"\r\n")],
+    ids=["stray end", "comment", "windows"],
+)
+def test_certificates_are_found_among_other_lines(data: bytes) -> None:
+    assert each(authorities(data, "f")) == [der(PEM)]
 
 
 @pytest.mark.parametrize(

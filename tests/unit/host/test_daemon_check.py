@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -59,6 +60,8 @@ class Program:
             subprocess.Popen([str(self.file), str(self.script), *flags], env=environment, start_new_session=True)
         )
         self._stack.callback(lambda: os.killpg(process.pid, 9))
+        while not psutil.Process(process.pid).cmdline():  # the kernel has none for a moment
+            time.sleep(0.01)
         return Dockerd(process.pid, FILE, (), Manager.DETACHED)
 
     @property

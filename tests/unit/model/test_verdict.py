@@ -5,8 +5,6 @@ import pytest
 from devreg.model.verdict import Reach, verdict
 
 REFUSED = [
-    # docker 26.1 with the containerd store, where nginx wants a client's certificate
-    "unknown: <html>\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>",
     # podman 4.3
     'pinging container registry 10.0.0.5:5000: Get "https://10.0.0.5:5000/v2/": http: server gave HTTP response to '
     "HTTPS client",
@@ -34,6 +32,8 @@ STRANGERS = [
     "received unexpected HTTP status: 502 Bad Gateway",
 ]
 UNREACHABLE = [
+    # docker 26.1 with the containerd store, of unverified TLS: its attempt falls back to HTTP, while its pulls work
+    "unknown: <html>\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>",
     'pinging container registry h:5000: Get "http://h:5000/v2/": dial tcp 10.0.0.5:5000: connect: connection refused',
     'ctr: failed to resolve reference "h:5000/x:none": failed to do request: Head "https://h:5000/v2/x/manifests/none"'
     ": dial tcp 10.0.0.5:5000: connect: connection refused",
