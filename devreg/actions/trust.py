@@ -98,7 +98,8 @@ def carry_out(flavour: Flavour, wish: Wish, *, listener: Listener, state: Path |
     """
     folder, asked = state or state_folder(), wish
     if not Journal(folder).exists:
-        first = plan(flavour, wish)
+        # Without the lock another devreg's change may be half made: whether one of others is pending shows under it.
+        first = plan(flavour, replace(wish, force=True))
         if not first.changed:
             return _told(planned(first, asked), first.notes, listener)
         refuse_without_rights(first)

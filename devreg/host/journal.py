@@ -129,4 +129,4 @@ def _text(content: bytes | None) -> str | None:
 
 
 def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else b64decode(text)
+    return None if text is None else b64decode(text, validate=True)
