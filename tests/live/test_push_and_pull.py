@@ -60,7 +60,7 @@ def test_push_prints_the_digest_that_the_registry_has(user: Devreg, image: str, 
     assert len(manifest["layers"]) == 3
 
 
-def test_push_as_json(user: Devreg, image: str, server: Server) -> None:
+def test_push_as_json(user: Devreg, image: str, engine: Engine, server: Server) -> None:
     repository, _, tag = image.partition(":")
     first = user.ok("push", image, "--json").document
     assert (first["schema"], first["command"], first["ok"], first["changed"]) == ("devreg/1", "push", True, True)
@@ -69,7 +69,8 @@ def test_push_as_json(user: Devreg, image: str, server: Server) -> None:
     assert pushed["reference"] == f"{server.address}/{image}"
     assert pushed["digest"] == digest_in_registry(server, repository, tag)
     assert pushed["route"] == "engine"
-    assert pushed["bytes_sent"] >= 0  # the containerd store tells of no bytes where it is done within a moment
+    # The containerd store tells of no bytes for what is done within a moment.
+    assert pushed["bytes_sent"] > 0 or user.host != engine.host
     assert pushed["layers"] == {"sent": 3, "mounted": 0, "existing": 0}
     (again,) = user.ok("push", image, "--json").data["pushed"]
     assert again["layers"] == {"sent": 0, "mounted": 0, "existing": 3}

@@ -602,6 +602,19 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing of devreg runs after it."""
 
 
+def kill_trust(lab: Lab, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """Have `trust` killed when it comes to a function of trust_change."""
+
+    def die(*_: object, **__: object) -> NoReturn:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trust_change, where, die)
+        patch.setattr(trust_change, "_undo", die)
+        with pytest.raises(Killed):
+            lab.trust()
+
+
 @pytest.mark.parametrize("when", ["written", "reloaded", "proven"])
 @pytest.mark.parametrize("before", [BEFORE, "{}", None])
 def test_a_killed_run_is_undone_or_completed_by_the_next(
@@ -612,19 +625,7 @@ def test_a_killed_run_is_undone_or_completed_by_the_next(
     else:
         lab.file.write_text(before)
 
-    def die(*_: object, **__: object) -> NoReturn:
-        raise Killed
-
-    where = {
-        "written": (trust_change, "_apply"),
-        "reloaded": (trust_change, "_prove"),
-        "proven": (trust_change, "complete"),
-    }
-    with monkeypatch.context() as patch:
-        patch.setattr(*where[when], die)
-        patch.setattr(trust_change, "_undo", die)
-        with pytest.raises(Killed):
-            lab.trust()
+    kill_trust(lab, monkeypatch, {"written": "_apply", "reloaded": "_prove", "proven": "complete"}[when])
     assert Journal(lab.state).interrupted() is not None
     other = Address.parse("other:1")
     lab.trust(other)
@@ -637,14 +638,7 @@ def test_a_killed_run_is_undone_or_completed_by_the_next(
 
 
 def test_a_file_that_others_changed_after_a_killed_run_is_theirs(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: object, **__: object) -> NoReturn:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trust_change, "_apply", die)
-        patch.setattr(trust_change, "_undo", die)
-        with pytest.raises(Killed):
-            lab.trust()
+    kill_trust(lab, monkeypatch, "_apply")
     theirs = AFTER.replace("true", "false")
     lab.file.write_text(theirs)
     lab.trust(force=True)
@@ -654,14 +648,7 @@ def test_a_file_that_others_changed_after_a_killed_run_is_theirs(lab: Lab, monke
 
 
 def test_without_an_engine_a_killed_run_gets_its_file_back(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: object, **__: object) -> NoReturn:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trust_change, "_apply", die)
-        patch.setattr(trust_change, "_undo", die)
-        with pytest.raises(Killed):
-            lab.trust()
+    kill_trust(lab, monkeypatch, "_apply")
     assert lab.file.read_text() == AFTER
     trust_change.recover(None, lab.state, lab.heard.append)
     assert lab.file.read_text() == BEFORE
@@ -669,14 +656,7 @@ def test_without_an_engine_a_killed_run_gets_its_file_back(lab: Lab, monkeypatch
 
 
 def test_a_killed_run_at_another_engine_gets_its_file_back_only(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: object, **__: object) -> NoReturn:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trust_change, "_apply", die)
-        patch.setattr(trust_change, "_undo", die)
-        with pytest.raises(Killed):
-            lab.trust()
+    kill_trust(lab, monkeypatch, "_apply")
     other = lab.file.with_name("other.json")
     other.write_text(BEFORE)
     lab.dockerd = replace(lab.dockerd, config_file=other)
