@@ -65,22 +65,22 @@ def carry_out(flavour: Flavour, goal: Goal, edits: Sequence[Edit], state: Path, 
         live=_live(flavour),
     )
     backups = _back_up(edits, state / _BACKUPS)
-    journal.begin(entry)
-    try:
-        for edit in edits:
-            listener(Step(f"writing {edit.path}"))
-        change.write(edits)
-        verdicts = _apply(flavour, goal, ran, listener)
-        journal.prove(entry)
-    except BaseException as error:
-        with uninterrupted():
+    with uninterrupted() as gate:
+        journal.begin(entry)
+        try:
+            with gate.open():
+                for edit in edits:
+                    listener(Step(f"writing {edit.path}"))
+                change.write(edits)
+                verdicts = _apply(flavour, goal, ran, listener)
+            journal.prove(entry)
+        except BaseException as error:
             _undo(flavour, entry, ran, backups, error, listener)
             journal.end()
-        if isinstance(error, ServiceFailed | EngineRefused | EngineUnreachable):
-            kept = _how_it_is(entry)
-            raise EngineRefused(f"{error}{kept}", hint=f"look into {flavour.service.log}") from error
-        raise
-    with uninterrupted():
+            if isinstance(error, ServiceFailed | EngineRefused | EngineUnreachable):
+                kept = _how_it_is(entry)
+                raise EngineRefused(f"{error}{kept}", hint=f"look into {flavour.service.log}") from error
+            raise
         complete(entry, state, listener)
     return Outcome(backups, verdicts)
 
@@ -110,16 +110,16 @@ def recover(flavour: Flavour | None, state: Path, listener: Listener) -> None:
     entry = journal.interrupted()
     if entry is None:
         return
-    if entry.proven:
-        complete(entry, state, listener)
-        return
-    listener(Warn("an earlier run was interrupted: what it had begun is undone first"))
-    if flavour is None or not _belongs(entry, flavour):
-        _put_files_back(entry, listener)
-    else:
-        with uninterrupted():
+    with uninterrupted():
+        if entry.proven:
+            complete(entry, state, listener)
+            return
+        listener(Warn("an earlier run was interrupted: what it had begun is undone first"))
+        if flavour is None or not _belongs(entry, flavour):
+            _put_files_back(entry, listener)
+        else:
             _undo(flavour, entry, _running(flavour), (), InterruptedError("an earlier run was interrupted"), listener)
-    journal.end()
+        journal.end()
 
 
 def _belongs(entry: Entry, flavour: Flavour) -> bool:

@@ -54,8 +54,11 @@ def run(
     fed = input.encode() if isinstance(input, str) else input
     environment = {**os.environ, **(env or {})}
     try:
-        # No shell reads the words of argv, and an empty standard input keeps programs from asking questions.
-        done = subprocess.run(argv, input=fed or b"", env=environment, timeout=timeout, capture_output=True)  # noqa: S603
+        # No shell reads the words of argv, and an empty standard input keeps programs from asking questions. In a
+        # session of its own it does not see Ctrl-C: devreg does, and may be about to undo something by it.
+        done = subprocess.run(  # noqa: S603
+            argv, input=fed or b"", env=environment, timeout=timeout, capture_output=True, start_new_session=True
+        )
     except subprocess.TimeoutExpired as error:
         reason = f"took longer than {timeout:g} s"
         raise CommandFailed(argv, None, _text(error.stdout), _text(error.stderr), reason) from None

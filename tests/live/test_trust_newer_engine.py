@@ -98,6 +98,16 @@ def test_a_pull_over_tls_that_nobody_vouches_for_works_with_trust(
     assert settings.read_text() == BEFORE
 
 
+def test_a_registry_that_demands_a_certificate_is_not_trusted_by_the_list_alone(
+    beyond_loopback: Front, settings: Path, root: Devreg, newer_engine: Engine
+) -> None:
+    address = beyond_loopback.mutual
+    told = root.fails(11, "trust", address).stderr
+    assert f"lists {address}, but does not get through to it" in told
+    assert settings.read_text() == BEFORE
+    assert not trusts(newer_engine, address)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

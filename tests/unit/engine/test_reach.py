@@ -57,6 +57,43 @@ def test_the_engines_words_are_read(fake: FakeEngine, status: int, words: str, r
     assert (found.reach, found.words) == (reach, words)
 
 
+HTML = "unknown: <html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>"
+STATUS = "unexpected status from HEAD request to http://r:5000/v2/devreg-trust-probe/manifests/none: 400 Bad Request"
+
+
+@pytest.mark.parametrize("first", [HTML, "Client sent an HTTP request to an HTTPS server."])
+@pytest.mark.parametrize(
+    ("status", "words", "reach"),
+    [
+        (404, f"failed to resolve reference {PROBE!r}: {PROBE}: not found", Reach.ANSWERED),
+        (500, STATUS, Reach.REFUSED),
+        (500, "unexpected status from HEAD request to https://r/v2/x: 502 Bad Gateway", Reach.STRANGER),
+        (500, "dial tcp 10.0.0.5:5000: connect: connection refused", Reach.UNREACHABLE),
+    ],
+)
+def test_an_engine_that_falls_back_to_http_is_asked_to_pull(
+    fake: FakeEngine, first: str, status: int, words: str, reach: Reach
+) -> None:
+    fake.refusals["GET /distribution/"] = (500, first)
+    fake.refusals["POST /images/create"] = (status, words)
+    found = reaches(connect(), A)
+    assert (found.reach, found.words) == (reach, words)
+    (asked,) = fake.requests("POST", "/images/create")
+    assert asked.query == {"fromImage": f"{A}/devreg-trust-probe", "tag": "none"}
+    assert asked.auth == {}
+
+
+@pytest.mark.parametrize(
+    ("end", "reach"), [({"error": STATUS}, Reach.REFUSED), ({"status": "Downloaded"}, Reach.ANSWERED)]
+)
+def test_a_pull_that_has_begun_says_in_its_last_line_how_it_ended(
+    fake: FakeEngine, end: dict[str, str], reach: Reach
+) -> None:
+    fake.refusals["GET /distribution/"] = (500, HTML)
+    fake.pull_lines = [{"status": "Pulling"}, end]
+    assert reaches(connect(), A).reach is reach
+
+
 def test_an_engine_that_gets_no_answer(fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = connect()
     asked: list[object] = []
