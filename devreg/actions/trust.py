@@ -159,8 +159,8 @@ def undoing(flavour: Flavour, wish: Wish, state: Path | None = None) -> Wish:
 
 
 def planned(found: Plan, wish: Wish) -> Trusted:
-    """What a plan would do, as a result."""
-    return _result(found, wish, (), ())
+    """What a plan would do, as a result: `verified` only where there is nothing to do, since nothing else was tried."""
+    return replace(_result(found, wish, (), ()), verified=not found.changed)
 
 
 def refuse_without_rights(found: Plan) -> None:

@@ -39,6 +39,10 @@ class DockerdPreflight:
                 f"dockerd (process {self._dockerd.pid}) has a parent that may watch over it: devreg leaves it running",
                 hint="leave out --restart: a reload stops no container; or restart it where it is managed",
             )
+        if not restart:
+            from devreg.engine.reloads import last_reload
+
+            last_reload(self._engine)  # an engine that does not tell of reloads is refused before its file is written
         for edit in edits:
             self._refuse_flags(edit)
             self._refuse_broken(edit)

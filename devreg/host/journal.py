@@ -74,7 +74,7 @@ class Journal:
             return None
         try:
             return _entry(json.loads(data))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigUnusable(
                 f"{self._file} is damaged, so an interrupted change cannot be undone",
                 hint="compare daemon.json with the newest copy in the folder `backups` beside it, then remove the file",

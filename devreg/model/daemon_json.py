@@ -1,44 +1,33 @@
 """dockerd's daemon.json as text → text: one list of it is edited, every other byte stays.
 
-The rules are the engine's (measured on engine 20.10 and 28.5): comments, trailing commas, a byte order mark and a
-string where a list belongs keep Docker from starting; of duplicate keys the last one silently wins, so it is refused.
-An empty file, which 20.10 refuses and 23 takes, counts as `{}`. A file that is refused is never changed.
+The rules are the engine's (measured on engine 20.10, 26.1 and 28.5): comments, trailing commas and a string where a
+list belongs keep Docker from starting; of duplicate keys the last one silently wins, so it is refused. What only some
+engines take is refused too: a byte order mark (not 20.10), bytes that are not UTF-8 and text behind the end (not 26.1).
+Only an empty file, which 20.10 refuses and 23 takes, counts as `{}`. A file that is refused is never changed.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from json.decoder import scanstring  # type: ignore[attr-defined]  # the standard library's own string scanner
+from collections.abc import Collection, Sequence
 
 from devreg.model.errors import ConfigUnusable
+from devreg.model.go_json import Span, read, skip, spans
 from devreg.model.insecure_entry import accepted, has_entry, same
 
 KEY = "insecure-registries"
 
-_SPACE = re.compile(r"[ \t\r\n]*")
 _HINT = "correct the file by hand; devreg has not touched it"
 
 
-@dataclass(frozen=True)
-class _Span:
-    """Where a member of an object or an item of a list is. An item has no key: it starts where its value starts."""
-
-    start: int
-    key: str
-    key_end: int
-    value: int
-    end: int
-
-
 def decode(data: bytes, source: str) -> str:
-    """The text of a file. Raises ConfigUnusable when it is not UTF-8."""
+    """The text of a file. Raises ConfigUnusable that names line and column when it is not UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ConfigUnusable(f"{source} is not UTF-8 text: byte {error.start + 1}", hint=_HINT) from error
+        good = data[: error.start].decode()
+        raise _fault(source, good, len(good), f"this is not UTF-8 text: byte {error.start + 1}") from error
 
 
 def parse(text: str, source: str = "daemon.json") -> dict[str, object]:
@@ -50,14 +39,11 @@ def parse(text: str, source: str = "daemon.json") -> dict[str, object]:
     if not text.strip(" \t\r\n"):
         return {}
     try:
-        settings = json.loads(text, parse_constant=_refuse_constant)
-        _refuse_duplicates(text, _skip(text, 0), source)
+        settings = read(text)
     except json.JSONDecodeError as error:
-        raise _fault(source, text, error.pos, _explain(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigUnusable(f"{source} is not usable JSON: {error}", hint=_HINT) from error
+        raise _fault(source, text, error.pos, error.msg) from error
     if not isinstance(settings, dict):
-        raise _fault(source, text, _skip(text, 0), "the settings must be an object, in { }")
+        raise _fault(source, text, skip(text, 0), "the settings must be an object, in { }")
     _refuse_other_types(text, settings, source)
     return settings
 
@@ -76,8 +62,8 @@ def lint(text: str, *, known: Collection[str], source: str = "daemon.json") -> N
     """
     if not entries(parse(text, source)):
         return
-    for item in _spans(text, _member(text).value):
-        entry, _ = scanstring(text, item.value + 1)
+    for item in spans(text, _member(text).value):
+        entry = json.loads(text[item.value : item.end])
         if not accepted(entry) and entry not in known:
             fault = f"with {entry!r} in {KEY} Docker does not start"
             raise _fault(source, text, item.value, f"{fault}; it takes host, host:port, [::1]:5000 or 10.0.0.0/8")
@@ -94,7 +80,7 @@ def with_entry(text: str, entry: str) -> str:
     if not listed:
         return with_list(text, [entry])
     value = _member(text).value
-    items = list(_spans(text, value))
+    items = list(spans(text, value))
     end = items[-1].end
     return text[:end] + _separator(text, value, items) + json.dumps(entry) + text[end:]
 
@@ -107,7 +93,7 @@ def without_entry(text: str, entry: str) -> str:
     while has_entry(listed := entries(parse(text)), entry):
         if len(listed) == 1:
             return with_list(text, [])
-        items = list(_spans(text, _member(text).value))
+        items = list(spans(text, _member(text).value))
         place = max(i for i, other in enumerate(listed) if same(other, entry))
         text = _cut(text, items, place)
     return text
@@ -121,8 +107,8 @@ def with_list(text: str, listed: Sequence[str]) -> str:
     if KEY in parse(text):
         member = _member(text)
         return text[: member.value] + value + text[member.end :]
-    top = _skip(text, 0)
-    members = list(_spans(text, top))
+    top = skip(text, 0)
+    members = list(spans(text, top))
     if not members:
         newline = "\r\n" if "\r\n" in text else "\n"
         return f'{text[:top]}{{{newline}  "{KEY}": {value}{newline}}}{text[text.index("}", top) + 1 :]}'
@@ -138,19 +124,19 @@ def without_key(text: str) -> str:
     if KEY not in settings:
         return text
     if len(settings) == 1:
-        return f"{text[: _skip(text, 0)]}{{}}{text[text.rindex('}') + 1 :]}"
-    members = list(_spans(text, _skip(text, 0)))
+        return f"{text[: skip(text, 0)]}{{}}{text[text.rindex('}') + 1 :]}"
+    members = list(spans(text, skip(text, 0)))
     return _cut(text, members, next(i for i, member in enumerate(members) if member.key == KEY))
 
 
-def _cut(text: str, spans: Sequence[_Span], place: int) -> str:
+def _cut(text: str, spans: Sequence[Span], place: int) -> str:
     """`text` without one of several spans: with the comma before the last one, or else with the comma after it."""
     if place == len(spans) - 1:
         return text[: spans[place - 1].end] + text[spans[place].end :]
     return text[: spans[place].start] + text[spans[place + 1].start :]
 
 
-def _separator(text: str, opening: int, spans: Sequence[_Span]) -> str:
+def _separator(text: str, opening: int, spans: Sequence[Span]) -> str:
     """What to write between the last span and a new one: as between the last two, else as before the only one."""
     if len(spans) > 1:
         return text[spans[-2].end : spans[-1].start]
@@ -159,41 +145,8 @@ def _separator(text: str, opening: int, spans: Sequence[_Span]) -> str:
     return "," + (lead or (" " if spaced else ""))
 
 
-def _skip(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return match.end() if match else at
-
-
-def _member(text: str) -> _Span:
-    return next(member for member in _spans(text, _skip(text, 0)) if member.key == KEY)
-
-
-def _spans(text: str, at: int) -> Iterator[_Span]:
-    """The members or items of the object or list that opens at `at`, in text that json.loads has accepted."""
-    decoder = json.JSONDecoder()
-    closing, keyed = ("}", True) if text[at] == "{" else ("]", False)
-    at = _skip(text, at + 1)
-    while text[at] != closing:
-        start, key, key_end = at, "", at
-        if keyed:
-            key, key_end = scanstring(text, at + 1)
-            at = _skip(text, _skip(text, key_end) + 1)
-        _, end = decoder.raw_decode(text, at)
-        yield _Span(start, key, key_end, at, end)
-        at = _skip(text, end)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-
-
-def _refuse_duplicates(text: str, at: int, source: str) -> None:
-    if text[at] not in "{[":
-        return
-    seen: set[str] = set()
-    for span in _spans(text, at):
-        if text[at] == "{" and span.key in seen:
-            raise _fault(source, text, span.start, f"the key {span.key!r} is there twice; Docker takes the last one")
-        seen.add(span.key)
-        _refuse_duplicates(text, span.value, source)
+def _member(text: str) -> Span:
+    return next(member for member in spans(text, skip(text, 0)) if member.key == KEY)
 
 
 def _refuse_other_types(text: str, settings: dict[str, object], source: str) -> None:
@@ -202,31 +155,12 @@ def _refuse_other_types(text: str, settings: dict[str, object], source: str) -> 
     member = _member(text)
     if not isinstance(settings[KEY], list):
         raise _fault(source, text, member.value, f"{KEY!r} must be a list of strings, in [ ]")
-    for item in _spans(text, member.value):
+    for item in spans(text, member.value):
         if text[item.value] != '"':
             raise _fault(source, text, item.value, f"{KEY!r} has an item that is not a string")
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _fault(source: str, text: str, at: int, fault: str) -> ConfigUnusable:
     line = text.count("\n", 0, at) + 1
     column = at - text.rfind("\n", 0, at)
     return ConfigUnusable(f"{source}, line {line}, column {column}: {fault}", hint=_HINT)
-
-
-def _explain(error: json.JSONDecodeError) -> str:
-    """The faults that people make, by name; Python's words for the others."""
-    text, at = error.doc, error.pos
-    if text.startswith("\ufeff"):
-        return "the file begins with a byte order mark (BOM), which Docker refuses: save it as plain UTF-8"
-    if text.startswith(("//", "/*", "#"), at):
-        return "a comment; JSON has none"
-    # Python up to 3.12 points at the bracket behind the comma, later ones at the comma.
-    if (re.search(r",\s*$", text[:at]) and text.startswith(("}", "]"), at)) or re.match(r",\s*[}\]]", text[at:]):
-        return "a trailing comma; JSON has none"
-    if text.startswith("'", at):
-        return "a single quote; JSON strings stand in double quotes"
-    return f"invalid JSON: {error.msg[:1].lower()}{error.msg[1:]}"

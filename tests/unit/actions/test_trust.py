@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 
 from devreg.actions import trust_change
-from devreg.actions.trust import Plan, Wish, carry_out, plan, undoing
+from devreg.actions.trust import Plan, Wish, carry_out, plan, planned, undoing
 from devreg.flavours.found import found
 from devreg.host import daemon_check, edits, files, services, unit_flags
 from devreg.host.dockerd import Dockerd, Launch, Manager
@@ -178,6 +178,18 @@ def test_a_second_trust_changes_nothing(lab: Lab) -> None:
     assert (lab.file.stat().st_ino, lab.file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert lab.engine.done == ["reload"]
     assert len(lab.backups()) == 1
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["trust", "untrust"])
+def test_what_would_be_done_is_not_called_verified(lab: Lab, trusted: bool) -> None:
+    if not trusted:
+        lab.trust()
+    wish = Wish((A,), trusted=trusted)
+    would = planned(lab.plan(trusted=trusted), wish)
+    assert (would.changed, would.verified) == (True, False)
+    lab.carry_out(wish)
+    would = planned(lab.plan(trusted=trusted), wish)
+    assert (would.changed, would.verified) == (False, True)
 
 
 def test_untrust_gives_the_old_bytes_back(lab: Lab) -> None:

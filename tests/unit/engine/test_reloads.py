@@ -9,8 +9,8 @@ import pytest
 
 from devreg.engine.client import Engine, connect
 from devreg.engine.reloads import last_reload, reloaded
-from devreg.model.errors import EngineUnreachable
-from tests.unit.engine.fake import FakeEngine
+from devreg.model.errors import EngineRefused, EngineUnreachable
+from tests.unit.engine.fake import FakeEngine, Reply
 
 ASKS: list[Callable[[Engine], object]] = [lambda engine: reloaded(engine, 0, seconds=1), last_reload]
 
@@ -61,6 +61,30 @@ def test_an_engine_that_goes_away_has_told_all_that_it_will(fake: FakeEngine) ->
     fake.reloads = [1700000000.5]
     assert reloaded(connect(), 0, seconds=1)
     assert last_reload(connect()) == pytest.approx(1700000000.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_an_engine_that_refuses_to_tell(ask: Callable[[Engine], object], status: int, fake: FakeEngine) -> None:
+    fake.refusals["GET /events"] = (status, "authorization denied by plugin strict: no events")
+    with pytest.raises(
+        EngineRefused, match=r"does not tell of its events.*: authorization denied by plugin strict"
+    ) as it:
+        ask(connect())
+    assert "GET /events" in it.value.hint
+
+
+@pytest.mark.parametrize("ask", ASKS)
+@pytest.mark.parametrize("body", [b"<h1>Forbidden</h1>", b'{"error": "no"}', b'["no"]', b"\xff", b""])
+@pytest.mark.parametrize("chunked", [True, False], ids=["chunked", "whole"])
+def test_something_before_the_engine_that_refuses(
+    ask: Callable[[Engine], object], body: bytes, chunked: bool, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = Reply(403, b"", {}, [body] if body else []) if chunked else Reply(403, body)
+    answer = fake.answer
+    monkeypatch.setattr(fake, "answer", lambda asked: refusal if asked.path == "/events" else answer(asked))
+    with pytest.raises(EngineRefused, match=r"could be seen: 403 Forbidden$"):
+        ask(connect())
 
 
 @pytest.mark.parametrize("ask", ASKS)

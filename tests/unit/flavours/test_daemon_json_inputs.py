@@ -64,8 +64,8 @@ GOOD: dict[str, bytes] = {
     "brackets in strings": b'{"labels": ["]", "}", "[{"], "insecure-registries": ["a:1"]}',
     "quotes and commas in strings": rb'{"labels": ["\",\"", "a,b"], "insecure-registries": ["a:1"]}',
     "comment marks in strings": b'{"labels": ["// no", "/* no */", "# no"]}',
-    "huge int": b'{"max": ' + b"9" * 400 + b"}",
-    "huge exponent": b'{"max": 1e400, "min": -1E-400}',
+    "biggest int": b'{"max": ' + b"9" * 308 + b"}",
+    "huge negative exponent": b'{"max": 1e308, "min": -1E-400}',
     "minus zero": b'{"a": -0, "b": -0.0, "c": 0.1e+1}',
     "null, true, false": b'{"a": null, "b": true, "c": false}',
     "nested twenty deep": b'{"a": ' + b"[" * 20 + b"]" * 20 + b"}",
@@ -118,8 +118,10 @@ FAULTY: dict[str, tuple[bytes, str]] = {
     "hexadecimal": (b'{"a": 0x10}', r"line 1, column 8: "),
     "a dot at the end": (b'{"a": 1.}', r"line 1, column 8: "),
     "digits of another script": ('{"a": \u0661}'.encode(), r"line 1, column 7: "),
-    "not a number": (b'{"a": NaN}', r"NaN"),
-    "infinity": (b'{"a": -Infinity}', r"-Infinity"),
+    "not a number": (b'{"a": NaN}', r"line 1, column 7: NaN"),
+    "infinity": (b'{"a": -Infinity}', r"line 1, column 7: -Infinity"),
+    "huge int": (b'{"max": ' + b"9" * 400 + b"}", r"line 1, column 9: "),
+    "huge exponent": (b'{"max": 1e400}', r"line 1, column 9: "),
     "tab in a string": (b'{"a": "x\ty"}', r"line 1, column 9: "),
     "newline in a string": (b'{"a": "x\ny"}', r"line 1, column 9: "),
     "unknown escape": (rb'{"a": "\x41"}', r"line 1, column 8: "),
@@ -147,8 +149,8 @@ FAULTY: dict[str, tuple[bytes, str]] = {
     "number at the top": (b"5", r"must be an object"),
     "null at the top": (b"null", r"must be an object"),
     "false at the top": (b"false", r"must be an object"),
-    "nested without end": (b"[" * 100_000, r"usable|nest"),
-    "nested too deep": (b'{"a": ' + b"[" * 20_000 + b"]" * 20_000 + b"}", r"usable|nest"),
+    "nested without end": (b"[" * 100_000, r"line 1, column 10001: nested"),
+    "nested too deep": (b'{"a": ' + b"[" * 20_000 + b"]" * 20_000 + b"}", r"line 1, column 10006: nested"),
     "the list twice": (
         b'{\n"insecure-registries": ["a:1"],\n"insecure-registries": ["b:2"]\n}',
         r"line 3, column 1: the key 'insecure-registries' is there twice",
@@ -196,8 +198,7 @@ def edited(file: Path, data: bytes) -> bool:
         fault = None
     assert file.read_bytes() == data
     if fault is not None:
-        place = ", line [0-9]+, column [0-9]+: " if is_broken(data) else ""
-        assert re.match(re.escape(str(file)) + place, fault)
+        assert re.match(re.escape(str(file)) + ", line [0-9]+, column [0-9]+: ", fault)
         return False
     assert (adding.before, adding.passing) == (data, None)
     before, after = parsed(data), parsed(adding.after)
@@ -229,17 +230,6 @@ def parsed(data: bytes | None) -> dict[str, Any]:
 def rest(settings: dict[str, Any]) -> dict[str, Any]:
     """All but the list."""
     return {key: value for key, value in settings.items() if key != KEY}
-
-
-def is_broken(data: bytes) -> bool:
-    """Whether the file is text, and that text no JSON."""
-    try:
-        json.loads(data.decode())
-    except json.JSONDecodeError:
-        return True
-    except (ValueError, RecursionError):
-        return False
-    return False
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ ENTRY = Entry(
     removed=(),
     live=(),
 )
+DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_every_entry_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFacto
     assert journal.interrupted() == entry
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b'"x"', b"\xff\xfe", b"\0" * 512])
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b'"x"', b"\xff\xfe", b"\0" * 512, DEEP])
 def test_a_damaged_record_is_named(journal: Journal, file: Path, content: bytes) -> None:
     file.parent.mkdir()
     file.write_bytes(content)

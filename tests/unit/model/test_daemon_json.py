@@ -1,6 +1,7 @@
 """daemon.json as text: what is refused, and that an edit changes nothing but the list."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,19 +14,20 @@ from devreg.model.errors import ConfigUnusable
 X = "registry.example:5000"
 
 REFUSED = {
-    '{"a": 1,}': "line 1, column .*: a trailing comma",
-    '{"insecure-registries": ["a",\n]}': "line [12], column .*: a trailing comma",
+    '{"a": 1,}': "line 1, column 8: a trailing comma",
+    '{"insecure-registries": ["a",\n]}': "line 1, column 29: a trailing comma",
     '{\n  // why\n  "a": 1\n}': "line 2, column 3: a comment",
     '{"a": 1} # why': "line 1, column 10: a comment",
     '{"a": 1 /* why */}': "a comment",
-    '\ufeff{"a": 1}': "byte order mark",
-    "\ufeff": "byte order mark",
+    '\ufeff{"a": 1}': "line 1, column 1: .*byte order mark",
+    "\ufeff": "line 1, column 1: .*byte order mark",
     "{'a': 1}": "single quote",
     '{"a": 1': "invalid JSON",
     '{"a" 1}': "line 1, column 6",
     '{"a": 1} {"b": 2}': "line 1, column 10",
-    '{"a": NaN}': "NaN",
-    '{"a": -Infinity}': "Infinity",
+    '{"a": NaN}': "line 1, column 7: NaN is no JSON number",
+    '{"a": Infinity}': "line 1, column 7: Infinity is no JSON number",
+    '{"a":\n -Infinity}': "line 2, column 2: -Infinity is no JSON number",
     '{"a": "\t"}': "control character",
     '{"a": 01}': "invalid JSON",
     '{\n "a": 1,\n "b": 2,\n "a": 3\n}': "line 4, column 2: the key 'a' is there twice",
@@ -39,16 +41,20 @@ REFUSED = {
     '{"insecure-registries": {}}': "must be a list",
     '{"insecure-registries": ["x",\n 5]}': "line 2, column 2: .* not a string",
     '{"insecure-registries": [["x"]]}': "not a string",
-    '{"a": ' + "9" * 5000 + "}": "not usable JSON",
-    '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}": "not usable JSON",
+    '{"a": ' + "9" * 5000 + "}": "line 1, column 7: a number so big",
+    '{"a": 1,\n "b": -1e400}': "line 2, column 7: a number so big",
+    '{"a":\n' + "[" * 100_000 + "]" * 100_000 + "}": "line 2, column 10000: nested more than 10,000 deep",
+    '{"a": ' * 100_000: "line 1, column 60001: nested more than 10,000 deep",
+    '{"\\ud800": 1, "\\udfff": 2}': "line 1, column 15: the key '\ufffd' is there twice",
     "registry.example": "invalid JSON",
 }
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: text[:40])
 def test_refuses_what_docker_would_not_start_with_and_says_where(text: str) -> None:
-    with pytest.raises(ConfigUnusable, match=f"^the.json.*{REFUSED[text]}"):
+    with pytest.raises(ConfigUnusable, match=REFUSED[text]) as caught:
         dj.parse(text, "the.json")
+    assert re.match(r"the\.json, line \d+, column \d+: ", caught.value.message)
     for edit in (dj.with_entry, dj.without_entry):
         with pytest.raises(ConfigUnusable):
             edit(text, X)
@@ -63,8 +69,29 @@ def test_an_entry_that_keeps_docker_from_starting_is_named_with_its_place() -> N
 
 
 def test_refuses_other_encodings() -> None:
-    with pytest.raises(ConfigUnusable, match=r"the\.json is not UTF-8 text: byte 3"):
-        dj.decode(b'{"\xff": 1}', "the.json")
+    with pytest.raises(ConfigUnusable, match=r"^the\.json, line 2, column 4: this is not UTF-8 text: byte 7"):
+        dj.decode('{\n "é'.encode() + b'\xff": 1}', "the.json")
+    with pytest.raises(ConfigUnusable, match=r"^the\.json, line 1, column 1: this is not UTF-8 text: byte 1"):
+        dj.decode('{"a": 1}'.encode("utf-16"), "the.json")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["[" * 9_999 + "]" * 9_999, '{"a": ' * 9_998 + "{}" + "}" * 9_998, "9" * 300, "1e-400", '"\\ud800\\udc00\\ud800"'],
+    ids=["lists", "objects", "digits", "tiny", "lone surrogate"],
+)
+def test_what_docker_takes_is_edited_and_all_else_is_kept(value: str) -> None:
+    text = f'{{"a": {value}, "b": 0}}'
+    assert dj.with_entry(text, X) == f'{{"a": {value}, "b": 0, "insecure-registries": ["{X}"]}}'
+    assert dj.without_key(dj.without_entry(dj.with_entry(text, X), X)) == text
+    dj.lint(dj.with_entry(text, X), known=())
+
+
+def test_an_entry_that_cannot_be_printed_is_as_docker_reads_it() -> None:
+    text = '{"insecure-registries": ["\\udfff:1"]}'
+    assert dj.entries(dj.parse(text)) == ["\ufffd:1"]
+    with pytest.raises(ConfigUnusable, match=r"line 1, column 26: with '\\udfff:1' in insecure-registries"):
+        dj.lint(text, known=())
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\r\n\t"])
@@ -223,3 +250,20 @@ def test_any_text_is_either_edited_or_refused(text: str) -> None:
         return
     assert not text.strip() or parsed == json.loads(text)
     assert X in dj.entries(dj.parse(dj.with_entry(text, X)))
+
+
+@given(
+    st.binary() | st.lists(st.sampled_from([*b'{}[],:"\\0-1.eEtrufalsnNI/#\n \xff\xc3\xa9\xef\xbb\xbf\0'])).map(bytes),
+    st.sampled_from([b"", b'{"insecure-registries":', b'{"a": ', b'["']),
+)
+def test_any_bytes_are_either_edited_or_refused_with_their_place(data: bytes, before: bytes) -> None:
+    fault, text = None, ""
+    try:
+        text = dj.decode(before + data, "the.json")
+        dj.lint(text, known=(), source="the.json")
+    except ConfigUnusable as error:
+        fault = error.message
+    if fault is None:
+        assert X in dj.entries(dj.parse(dj.with_entry(text, X)))
+    else:
+        assert re.match(r"the\.json, line \d+, column \d+: ", fault)
