@@ -1,4 +1,4 @@
-"""Units of a user's own systemd: which of them runs a process, and how they are restarted."""
+"""Units of a user's own systemd: which of them runs a process, what they start, and how they are restarted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from devreg.host import unit_flags
 from devreg.host.run import CommandFailed, run
 
 _SECONDS = 30
@@ -35,11 +36,16 @@ def running(pid: int, starter: str) -> str | None:
 
 
 def command(unit: str) -> str:
-    """The command that starts a unit and the variables for it, as systemd last read them; empty if it cannot say."""
+    """The command that starts a unit and the variables for it.
+
+    That is as systemd last read them, if it can say, and as its files give them now: it may not have been told yet to
+    read those again.
+    """
     try:
-        return _systemctl("show", unit, "--property=ExecStart,Environment")
+        read = _systemctl("show", unit, "--property=ExecStart,Environment")
     except CommandFailed:
-        return ""
+        read = ""
+    return "\n".join((read, *(words for words, _ in unit_flags.command(unit, _folders()))))
 
 
 def restart(unit: str) -> None:
@@ -50,11 +56,38 @@ def restart(unit: str) -> None:
     _systemctl("restart", unit, seconds=_RESTART_SECONDS)
 
 
+def _folders() -> tuple[str, ...]:
+    """Where a user's systemd looks for units, the highest first: see systemd.unit(5)."""
+    home, runtime = Path.home(), f"{_runtime()}/systemd"
+    return (
+        f"{home}/.config/systemd/user.control",
+        f"{runtime}/user.control",
+        f"{runtime}/transient",
+        f"{runtime}/generator.early",
+        f"{home}/.config/systemd/user",
+        "/etc/xdg/systemd/user",
+        "/etc/systemd/user",
+        f"{runtime}/user",
+        "/run/systemd/user",
+        f"{runtime}/generator",
+        f"{home}/.local/share/systemd/user",
+        "/usr/local/share/systemd/user",
+        "/usr/share/systemd/user",
+        "/usr/local/lib/systemd/user",
+        "/usr/lib/systemd/user",
+        f"{runtime}/generator.late",
+    )
+
+
 def _cgroup(pid: int) -> str:
     return Path(f"/proc/{pid}/cgroup").read_text()
 
 
+def _runtime() -> str:
+    """Where the user's systemd listens and keeps what lasts until it ends, also where no login has said so: as under
+    `sudo -u` and `su`."""
+    return os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
+
+
 def _systemctl(*words: str, seconds: float = _SECONDS) -> str:
-    """Tell the user's systemd, also where no login has said where it listens, as under `sudo -u` and `su`."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
-    return run(["systemctl", "--user", *words], timeout=seconds, env={"XDG_RUNTIME_DIR": runtime}).stdout
+    return run(["systemctl", "--user", *words], timeout=seconds, env={"XDG_RUNTIME_DIR": _runtime()}).stdout

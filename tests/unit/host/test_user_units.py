@@ -1,4 +1,4 @@
-"""A user's own systemd, by a stand-in for systemctl: which unit runs a process, and how it is restarted."""
+"""A user's own systemd, by a stand-in for systemctl: which unit runs a process, what it starts, how it is restarted."""
 
 import os
 from pathlib import Path
@@ -84,3 +84,66 @@ def test_it_is_found_without_a_login(
     programs.add("systemctl", 'echo "in $XDG_RUNTIME_DIR" >&2; exit 1')
     with pytest.raises(CommandFailed, match=f"in {used}$"):
         user_units.restart("docker.service")
+
+
+@pytest.fixture
+def home(tmp_path: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's home, that of nobody else, whose systemd knows of no flag."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    programs.add("systemctl", 'echo "ExecStart={ argv[]=dockerd-rootless.sh ; }"')
+    return tmp_path / "home"
+
+
+GIVEN = "[Service]\nExecStart=\nExecStart=dockerd-rootless.sh --insecure-registry a:1\n"
+
+
+@pytest.mark.parametrize(
+    "folder", ["home/.config/systemd/user", "home/.local/share/systemd/user", "runtime/systemd/user"]
+)
+@pytest.mark.parametrize("file", ["docker.service", "docker.service.d/x.conf", "service.d/x.conf"])
+def test_what_its_systemd_has_not_read_yet_is_seen(home: Path, programs: Programs, folder: str, file: str) -> None:
+    assert "insecure" not in user_units.command("docker.service")
+    path = home.parent / folder / file
+    path.parent.mkdir(parents=True)
+    path.write_text(GIVEN)
+    assert user_units.command("docker.service").split("\n") == [
+        "ExecStart={ argv[]=dockerd-rootless.sh ; }",
+        "",
+        "dockerd-rootless.sh --insecure-registry a:1",
+    ]
+    assert set(programs.calls) == {"systemctl --user show docker.service --property=ExecStart,Environment"}
+
+
+def test_the_home_comes_before_the_runtime_folder(home: Path) -> None:
+    for folder, text in {home / ".config": "", home.parent / "runtime": GIVEN, home / ".local/share": GIVEN}.items():
+        file = folder / "systemd/user/docker.service.d/x.conf"
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    assert "insecure" not in user_units.command("docker.service")
+    (home / ".config/systemd/user/docker.service.d/x.conf").unlink()
+    assert "insecure" in user_units.command("docker.service")
+
+
+def test_the_machines_folders_are_read_too(home: Path) -> None:
+    del home
+    folders = user_units._folders()
+    order = [folders.index(f"{start}/systemd/user") for start in ("/etc", "/run", "/usr/local/lib", "/usr/lib")]
+    assert order == sorted(order)
+
+
+def test_variables_from_a_file_are_seen(home: Path) -> None:
+    folder = home / ".config/systemd/user"
+    folder.mkdir(parents=True)
+    (home / "env").write_text("O=--insecure-registry a:1\n")
+    (folder / "docker.service").write_text(f"[Service]\nEnvironmentFile={home}/env\nExecStart=dockerd-rootless.sh $O\n")
+    assert "--insecure-registry a:1" in user_units.command("docker.service")
+
+
+def test_its_files_are_read_also_where_its_systemd_says_nothing(home: Path, programs: Programs) -> None:
+    programs.add("systemctl", "exit 1")
+    assert user_units.command("docker.service") == ""
+    file = home / ".config/systemd/user/docker.service"
+    file.parent.mkdir(parents=True)
+    file.write_text(GIVEN)
+    assert "--insecure-registry" in user_units.command("docker.service")
