@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import hmac
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from devreg.actions import trust as trusts
+from devreg.actions import trust_change
 from devreg.flavours.flavour import Flavour
-from devreg.host import certificates, files
-from devreg.host.certificates import CA, Folder, Pair
+from devreg.host import certificate_folder, certificates, files
+from devreg.host.certificate_folder import Folder
+from devreg.host.certificates import CA, Pair
 from devreg.host.signals import uninterrupted
 from devreg.host.state import state_folder
 from devreg.host.trust_record import TrustRecord
@@ -34,6 +38,7 @@ from devreg.registry import handshake
 from devreg.registry.handshake import Handshake, Tls
 
 _FETCH = "fetch"
+_LOCK_SECONDS = 600  # many at once wait for one another
 
 
 @dataclass(frozen=True)
@@ -122,21 +127,23 @@ def trust_ca(
     authority does not vouch for what the registry shows, EngineRefused when the engine still does not get through (all
     is as before then), RefusedOverwrite.
     """
+    state = state or state_folder()
     folder = _folder(flavour, wish.address, state)
-    text = certificates.authorities(wish.ca, wish.source)
-    _refuse_servers_own(wish, text, listener)
-    wanted = {CA: text.encode(), **(certificates.client(wish.pair) if wish.pair else {})}
-    found = _checked(wish, text, timeout, listener)
-    listed = flavour.files.lists(wish.address)
-    changed = any(folder.read()[name] != content for name, content in wanted.items())
-    if changed and not wish.force:
-        folder.refuse_foreign(wanted)
-    if changed and not files.may_write(folder.path / CA):
-        raise ConfigUnusable(f"writing to {folder.path} takes root", hint="run the command again with sudo")
-    if changed or listed:
-        verdict = _install(flavour, wish, folder, wanted, listed, listener, state)
-    else:
-        verdict = flavour.witness.reaches(wish.address)
+    with _alone(flavour, state, listener):
+        text = certificates.authorities(wish.ca, wish.source)
+        _refuse_servers_own(wish, text, listener)
+        wanted = {CA: text.encode(), **(certificates.client(wish.pair) if wish.pair else {})}
+        found = _checked(wish, text, timeout, listener)
+        listed = flavour.files.lists(wish.address)
+        changed = any(folder.read()[name] != content for name, content in wanted.items())
+        if changed and not wish.force:
+            folder.refuse_foreign(wanted)
+        if changed and not files.may_write(folder.path / CA):
+            raise ConfigUnusable(f"writing to {folder.path} takes root", hint="run the command again with sudo")
+        if changed or listed:
+            verdict = _install(flavour, wish, folder, wanted, listed, listener)
+        else:
+            verdict = flavour.witness.reaches(wish.address)
     _warn(flavour, wish.address, verdict, listener)
     for fault in certificates.lint(folder.path):
         listener(Warn(fault))
@@ -154,7 +161,7 @@ def trust_ca(
 def installed(flavour: Flavour, address: Address, ca: bytes | str) -> bool:
     """Whether an authority is in place, named by its certificates (PEM) or by the fingerprint of one; and no insecure
     entry beside it. Raises ConfigUnusable."""
-    there = _folder(flavour, address, None).read()[CA]
+    there = _folder(flavour, address, state_folder()).read()[CA]
     if there is None or flavour.files.lists(address):
         return False
     if isinstance(ca, bytes):
@@ -164,29 +171,41 @@ def installed(flavour: Flavour, address: Address, ca: bytes | str) -> bool:
 
 def certified(flavour: Flavour, state: Path | None = None) -> tuple[Address, ...]:
     """The registries that devreg has put certificates there for."""
-    return tuple(Address.parse(name) for name in certificates.owned(flavour.certificates, state or state_folder()))
+    names = certificate_folder.owned(flavour.certificates, state or state_folder())
+    return tuple(map(Address.parse, names))
 
 
 def untrust_ca(flavour: Flavour, address: Address, *, listener: Listener, state: Path | None = None) -> bool:
-    """Take away the certificates that devreg has put there. Returns whether there were any. Raises ConfigUnusable."""
-    if flavour.certificates is None:
+    """Take away the certificates that devreg has put there. Returns whether there were any.
+
+    Raises ConfigUnusable, and as the recovery of what a killed run has left does.
+    """
+    state = state or state_folder()
+    folder = _folder(flavour, address, state) if flavour.certificates else None
+    if not (folder and folder.owned()) and not certificate_folder.interrupted(state):
         return False
-    folder = _folder(flavour, address, state)
-    if not folder.owned():
-        return False
-    gone, kept = folder.remove_own()
+    with _alone(flavour, state, listener):
+        gone, kept = folder.remove_own(listener) if folder else ((), ())
     for path in kept:
         listener(Warn(f"{path} was changed since devreg put it there: it stays"))
     return bool(gone)
 
 
-def _folder(flavour: Flavour, address: Address, state: Path | None) -> Folder:
+@contextmanager
+def _alone(flavour: Flavour, state: Path, listener: Listener) -> Iterator[None]:
+    """Under the lock of all that changes trust, once what killed runs have left is undone."""
+    with files.locked(state / trusts.LOCK, seconds=_LOCK_SECONDS):
+        trust_change.recover(flavour, state, listener)
+        yield
+
+
+def _folder(flavour: Flavour, address: Address, state: Path) -> Folder:
     if flavour.certificates is None:
         raise ConfigUnusable(
             f"devreg knows no folder for certificates of {flavour.name}",
             hint="add the CA to the system's: /usr/local/share/ca-certificates, then `sudo update-ca-certificates`",
         )
-    return Folder(flavour.certificates / str(address), state or state_folder())
+    return Folder(flavour.certificates / str(address), state)
 
 
 def _refuse_servers_own(wish: CaWish, text: str, listener: Listener) -> None:
@@ -234,44 +253,57 @@ def _checked(wish: CaWish, text: str, timeout: float, listener: Listener) -> Han
 
 
 def _install(
-    flavour: Flavour,
-    wish: CaWish,
-    folder: Folder,
-    wanted: dict[str, bytes],
-    listed: bool,
-    listener: Listener,
-    state: Path | None,
+    flavour: Flavour, wish: CaWish, folder: Folder, wanted: dict[str, bytes], listed: bool, listener: Listener
 ) -> Verdict:
     """Write, take the insecure entry away, and have the engine try; undo on failure."""
-    before, owned, devregs = folder.read(), folder.owned(), _recorded(wish.address, state)
     without = trusts.Wish((wish.address,), trusted=False, force=wish.force)
-    try:
-        if not wanted.items() <= before.items():
-            listener(Step(f"writing {folder.path / CA}"))
-        for copy in folder.write(wanted):
-            listener(Warn(f"what somebody else had put there is kept as {copy}"))
-        if listed:
-            listener(Step("taking the insecure entry away, which would defeat the CA"))
-            trusts.carry_out(flavour, without, listener=listener, state=state)
-        verdict = flavour.witness.reaches(wish.address)
-        if verdict.reach is Reach.REFUSED:
-            raise EngineRefused(
-                f"the engine does not accept the registry with this CA: {verdict.words}; all is as it was",
-                hint=f"look into {flavour.service.log}",
-            )
-        return verdict
-    except BaseException as error:
-        with uninterrupted():
-            try:
-                folder.put_back(before, owned)
+    devregs = _recorded(wish.address, folder.state)
+    with uninterrupted() as gate:
+        change = folder.begin(wanted, entry=flavour.files.path if listed else None)
+        try:
+            with gate.open():
+                if change.after:
+                    listener(Step(f"writing {folder.path / CA}"))
+                for copy in folder.write(wanted):
+                    listener(Warn(f"what somebody else had put there is kept as {copy}"))
                 if listed:
-                    _list_again(flavour, wish.address, devregs, listener, state)
+                    listener(Step("taking the insecure entry away, which would defeat the CA"))
+                    _carry_out(flavour, without, folder.state, listener)
+                verdict = _reached(flavour, wish.address)
+            folder.end()
+        except BaseException as error:
+            try:
+                folder.put_back(change, listener)
+                if listed:
+                    _list_again(flavour, wish.address, folder.state, devregs, listener)
+                folder.end()
             except DevregError as second:
                 raise RollbackFailed(
                     f"{str(error) or type(error).__name__}; putting things back failed too: {second}",
                     hint=f"look at what lies in {folder.path}; `devreg trust {wish.address}` makes it insecure again",
                 ) from error
-        raise
+            raise
+    return verdict
+
+
+def _reached(flavour: Flavour, address: Address) -> Verdict:
+    verdict = flavour.witness.reaches(address)
+    if verdict.reach is Reach.REFUSED:
+        raise EngineRefused(
+            f"the engine does not accept the registry with this CA: {verdict.words}; all is as it was",
+            hint=f"look into {flavour.service.log}",
+        )
+    return verdict
+
+
+def _carry_out(flavour: Flavour, wish: trusts.Wish, state: Path, listener: Listener) -> None:
+    """Change the list of insecure registries, under the lock."""
+    found = trusts.plan(flavour, wish)
+    if found.changed:
+        trusts.refuse_without_rights(found)
+        add, remove = (found.todo, ()) if wish.trusted else ((), found.todo)
+        goal = trust_change.Goal(add, remove, restart=found.applied == "restart")
+        trust_change.carry_out(flavour, goal, found.edits, state, listener)
 
 
 def _warn(flavour: Flavour, address: Address, verdict: Verdict, listener: Listener) -> None:
@@ -282,22 +314,18 @@ def _warn(flavour: Flavour, address: Address, verdict: Verdict, listener: Listen
         listener(Warn(f"the engine did not get an answer of a registry at {address}: {verdict.words}"))
 
 
-def _recorded(address: Address, state: Path | None) -> tuple[Path, ...]:
+def _recorded(address: Address, state: Path) -> tuple[Path, ...]:
     """The files in which devreg has listed the address."""
-    record = TrustRecord(state or state_folder())
+    record = TrustRecord(state)
     return tuple(path for path in record.paths() if str(address) in record.added(path))
 
 
-def _list_again(
-    flavour: Flavour, address: Address, devregs: tuple[Path, ...], listener: Listener, state: Path | None
-) -> None:
+def _list_again(flavour: Flavour, address: Address, state: Path, devregs: tuple[Path, ...], listener: Listener) -> None:
     """Bring the insecure entry back. Where it was not devreg's, it is not now: an undo would take it away."""
     if flavour.files.lists(address):
         return
-    trusts.carry_out(flavour, trusts.Wish((address,), force=True), listener=listener, state=state)
-    folder = state or state_folder()
-    with files.locked(folder / trusts.LOCK):
-        record = TrustRecord(folder)
-        for path in _recorded(address, state):
-            if path not in devregs:
-                record.note(path, added=(), removed=(str(address),), content=files.read(path))
+    _carry_out(flavour, trusts.Wish((address,), force=True), state, listener)
+    record = TrustRecord(state)
+    for path in _recorded(address, state):
+        if path not in devregs:
+            record.note(path, added=(), removed=(str(address),), content=files.read(path))

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devreg.flavours.flavour import Flavour
+from devreg.host import certificate_folder, files
 from devreg.host import edits as change
-from devreg.host import files
 from devreg.host.edits import Edit
 from devreg.host.journal import Entry, Journal
 from devreg.host.services import ServiceFailed
@@ -76,6 +76,7 @@ def carry_out(flavour: Flavour, goal: Goal, edits: Sequence[Edit], state: Path, 
             journal.prove(entry)
         except BaseException as error:
             _undo(flavour, entry, ran, backups, error, listener)
+            _note_back(entry, state)
             journal.end()
             if isinstance(error, ServiceFailed | EngineRefused | EngineUnreachable):
                 kept = _how_it_is(entry)
@@ -98,10 +99,22 @@ def complete(entry: Entry, state: Path, listener: Listener) -> None:
 
 
 def recover(flavour: Flavour | None, state: Path, listener: Listener) -> None:
-    """Complete or undo what a killed run has left, under the lock. Raises as `carry_out` does.
+    """Complete or undo what killed runs have left, under the lock. Raises as `carry_out` does.
 
     Without a `flavour`, while no engine answers, only the files get their old content: it reads them when it starts.
     """
+
+    def lists(registry: str, file: Path) -> bool | None:
+        if flavour is None or flavour.files.path != file:
+            return None
+        return flavour.files.lists(Address.parse(registry))
+
+    with uninterrupted():
+        _recover_list(flavour, state, listener)
+        certificate_folder.recover(state, lists, listener)
+
+
+def _recover_list(flavour: Flavour | None, state: Path, listener: Listener) -> None:
     journal = Journal(state)
     journal.sweep()
     if flavour is not None:
@@ -110,16 +123,16 @@ def recover(flavour: Flavour | None, state: Path, listener: Listener) -> None:
     entry = journal.interrupted()
     if entry is None:
         return
-    with uninterrupted():
-        if entry.proven:
-            complete(entry, state, listener)
-            return
-        listener(Warn("an earlier run was interrupted: what it had begun is undone first"))
-        if flavour is None or not _belongs(entry, flavour):
-            _put_files_back(entry, listener)
-        else:
-            _undo(flavour, entry, _running(flavour), (), InterruptedError("an earlier run was interrupted"), listener)
-        journal.end()
+    if entry.proven:
+        complete(entry, state, listener)
+        return
+    listener(Warn("an earlier run was interrupted: what it had begun is undone first"))
+    if flavour is None or not _belongs(entry, flavour):
+        _put_files_back(entry, listener)
+    else:
+        _undo(flavour, entry, _running(flavour), (), InterruptedError("an earlier run was interrupted"), listener)
+        _note_back(entry, state)
+    journal.end()
 
 
 def _belongs(entry: Entry, flavour: Flavour) -> bool:
@@ -205,6 +218,14 @@ def _undo(
             f"{str(cause) or type(cause).__name__}; putting things back failed too: {second}",
             hint=f"by hand: {'; '.join((*_by_hand(entry, backups), service.by_hand))}",
         ) from cause
+
+
+def _note_back(entry: Entry, state: Path) -> None:
+    """Remember the content that was put back: its file is newer than the engine's last reload, and yet in force."""
+    record = TrustRecord(state)
+    for edit in entry.edits:
+        if edit.before is not None and files.read(edit.path) == edit.before:
+            record.note(edit.path, added=(), removed=(), content=edit.before)
 
 
 def _how_it_is(entry: Entry) -> str:

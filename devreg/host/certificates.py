@@ -6,25 +6,20 @@ every pull; other names are ignored in silence (measured on engine 20.10). Engin
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import ssl
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from devreg.host import files
-from devreg.host.state import Record
 from devreg.model.address import Address
-from devreg.model.errors import ConfigUnusable, RefusedOverwrite
+from devreg.model.errors import ConfigUnusable
 from devreg.model.tls import Certificates
 
 CA, CERT, KEY = "ca.crt", "client.cert", "client.key"
-_MODES = {CA: 0o644, CERT: 0o644, KEY: 0o600}
-_RECORD, _LOCK, _BACKUPS = "certificates", "certificates.lock", "backups"
 _BLOCK = re.compile("-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \\1-----", re.DOTALL)
 
 
@@ -129,101 +124,6 @@ def lint(folder: Path) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def owned(root: Path | None, state: Path) -> tuple[str, ...]:
-    """The names of the folders in certs.d (`root`) into which devreg has put something."""
-    paths = map(Path, Record(_RECORD, state).entries)
-    return tuple(path.name for path in paths if path.parent == root)
-
-
-class Folder:
-    """The folder of one registry. `state`: where devreg remembers which of the files are its own."""
-
-    def __init__(self, path: Path, state: Path) -> None:
-        self.path = path
-        self._state = state
-
-    def read(self) -> dict[str, bytes | None]:
-        """The files that devreg may write, as they are now. Raises ConfigUnusable."""
-        return {name: files.read(self.path / name) for name in _MODES}
-
-    def refuse_foreign(self, wanted: dict[str, bytes]) -> None:
-        """Raise RefusedOverwrite where a file that somebody else has put there would be written over."""
-        for name, now in self.read().items():
-            if name in wanted and now not in (None, wanted[name]) and not self._is_own(name, now or b""):
-                raise RefusedOverwrite(
-                    f"{self.path / name} is there already, with other content, and devreg has not put it there",
-                    hint="remove it or give --force, then run the command again",
-                )
-
-    def write(self, wanted: dict[str, bytes]) -> list[Path]:
-        """Put files there and remember them as devreg's own, but for those that are there just so already.
-
-        Returns the copies of what others had put there. Raises ConfigUnusable.
-        """
-        now = self.read()
-        new = {name: content for name, content in wanted.items() if now[name] != content}
-        copies = [
-            files.backup(self.path / name, self._state / _BACKUPS)
-            for name in new
-            if (old := now[name]) is not None and not self._is_own(name, old)
-        ]
-        self._note({**self.owned(), **{name: _digest(content) for name, content in new.items()}})
-        for name, content in new.items():
-            files.write_atomic(self.path / name, content, mode=_MODES[name])
-        return copies
-
-    def put_back(self, before: dict[str, bytes | None], owned: dict[str, str]) -> None:
-        """Give the files the content that they had, and the record what it knew. Raises ConfigUnusable."""
-        now = self.read()
-        for name, content in before.items():
-            if now[name] == content:
-                continue
-            if content is None:
-                files.remove(self.path / name)
-            else:
-                files.write_atomic(self.path / name, content, mode=_MODES[name])
-        self._tidy()
-        self._note(owned)
-
-    def owned(self) -> dict[str, str]:
-        """The names of the files that devreg has put there, with the digests of their content."""
-        return dict(Record(_RECORD, self._state).entries.get(str(self.path), {}))
-
-    def remove_own(self) -> tuple[list[Path], list[Path]]:
-        """Delete what devreg has put there, but for files that were changed since. Returns both: gone, and kept."""
-        gone, kept = [], []
-        for name in self.owned():
-            now = files.read(self.path / name)
-            if now is None:
-                continue
-            if self._is_own(name, now):
-                files.remove(self.path / name)
-                gone.append(self.path / name)
-            else:
-                kept.append(self.path / name)
-        self._tidy()
-        self._note({})
-        return gone, kept
-
-    def _is_own(self, name: str, content: bytes) -> bool:
-        return self.owned().get(name) == _digest(content)
-
-    def _note(self, owned: dict[str, str]) -> None:
-        if owned == self.owned():
-            return
-        with files.locked(self._state / _LOCK):  # another devreg may be at another registry's folder
-            record = Record(_RECORD, self._state)
-            if owned:
-                record.note(str(self.path), owned)
-            else:
-                record.forget(str(self.path))
-
-    def _tidy(self) -> None:
-        """An empty folder is none of a registry's; containerd would take it for one without settings."""
-        with suppress(OSError):
-            self.path.rmdir()
-
-
 def _store(content: str | bytes) -> ssl.SSLContext:
     """Has OpenSSL read certificates (PEM, or DER). Raises ssl.SSLError, and ValueError for none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -255,7 +155,3 @@ def _content(der: bytes, at: int) -> tuple[int, int]:
         start += length & 0x7F
         length = int.from_bytes(der[at + 2 : start], "big")
     return start, start + length
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

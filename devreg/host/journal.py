@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from devreg.host import files
+from devreg.host import certificate_folder, files
 from devreg.host.edits import Edit
 from devreg.host.trust_record import TrustRecord
 from devreg.model.errors import ConfigUnusable
@@ -44,8 +44,8 @@ class Journal:
 
     @property
     def exists(self) -> bool:
-        """Whether a change is under way, or was when its run was killed."""
-        return self._file.exists()
+        """Whether a change is under way, of certificates too, or was when its run was killed. Raises ConfigUnusable."""
+        return self._file.exists() or bool(certificate_folder.interrupted(self._file.parent))
 
     def begin(self, entry: Entry) -> None:
         """Put the change on record, before it is made. Raises ConfigUnusable."""

@@ -544,6 +544,18 @@ def test_trust_that_a_pull_does_not_get_is_undone(lab: Lab) -> None:
     assert lab.engine.state.insecure == ("old:1",)
 
 
+def test_what_was_put_back_is_nobody_elses_change(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file is newer than the reload that the engine went back by."""
+    monkeypatch.setattr("devreg.host.processes.started", lambda _: 10.0)
+    monkeypatch.setattr("devreg.engine.reloads.last_reload", lambda _: 100.0)
+    os.utime(lab.file, (50.0, 50.0))
+    lab.engine.verdict = Verdict(Reach.REFUSED, "x509: no")
+    with pytest.raises(EngineRefused):
+        lab.trust()
+    lab.engine.verdict = Verdict(Reach.ANSWERED)
+    assert lab.trust().changed
+
+
 def test_undo_takes_away_what_devreg_has_added_only(lab: Lab) -> None:
     lab.trust(A)
     lab.trust(Address.parse("gone:1"))

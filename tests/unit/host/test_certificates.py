@@ -1,4 +1,4 @@
-"""A registry's folder in certs.d: what may go in, whose it is, and what is wrong with what lies there."""
+"""Certificates: what may go into a registry's folder in certs.d, and what is wrong with what lies there."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from devreg.host import certificates
-from devreg.host.certificates import CA, CERT, KEY, Folder, Pair, authorities, client, each, lint, vouches
+from devreg.host.certificates import CA, CERT, KEY, Pair, authorities, client, each, lint, vouches
 from devreg.model.address import Address
-from devreg.model.errors import ConfigUnusable, RefusedOverwrite
+from devreg.model.errors import ConfigUnusable
 from devreg.model.tls import Certificates
 
 AUTHORITY = trustme.CA()
@@ -41,11 +41,6 @@ def self_signed() -> bytes:
 def encrypted(form: PrivateFormat) -> bytes:
     key = generate_private_key(SECP256R1())
     return key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"secret"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path / "certs.d/r.example:5000", tmp_path / "state")
 
 
 def test_several_certificates_in_one_file() -> None:
@@ -122,81 +117,6 @@ def test_a_key_with_a_password_is_refused(tmp_path: Path, form: PrivateFormat) -
 def test_a_key_is_not_published_with_its_certificate(tmp_path: Path) -> None:
     with pytest.raises(ConfigUnusable, match="has a private key in it"):
         client_of(tmp_path, LEAF + SECRET, SECRET)
-
-
-def test_files_are_written_with_their_modes_and_taken_away_again(folder: Folder) -> None:
-    folder.write({CA: PEM, CERT: PEM, KEY: SECRET})
-    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.path.iterdir()}
-    assert modes == {CA: 0o644, CERT: 0o644, KEY: 0o600}
-    assert folder.remove_own() == ([folder.path / name for name in (CA, CERT, KEY)], [])
-    assert not folder.path.exists()
-    assert folder.owned() == {}
-
-
-def test_a_file_of_somebody_else_is_not_written_over(folder: Folder) -> None:
-    folder.path.mkdir(parents=True)
-    (folder.path / CA).write_bytes(b"theirs")
-    with pytest.raises(RefusedOverwrite, match=r"ca\.crt is there already"):
-        folder.refuse_foreign({CA: PEM})
-    folder.refuse_foreign({CA: b"theirs"})
-
-
-def test_a_file_of_somebody_else_with_the_same_content_stays_theirs(folder: Folder) -> None:
-    folder.path.mkdir(parents=True)
-    (folder.path / CA).write_bytes(PEM)
-    folder.write({CA: PEM, CERT: LEAF, KEY: SECRET})
-    assert folder.remove_own() == ([folder.path / CERT, folder.path / KEY], [])
-    assert (folder.path / CA).read_bytes() == PEM
-
-
-def test_a_file_of_somebody_else_is_kept_where_it_is_written_over(folder: Folder) -> None:
-    folder.path.mkdir(parents=True)
-    (folder.path / CA).write_bytes(b"theirs")
-    (copy,) = folder.write({CA: PEM})
-    assert copy.read_bytes() == b"theirs"
-    assert folder.write({CA: b"new"}) == []
-
-
-def test_putting_back_leaves_alone_what_was_not_written(folder: Folder) -> None:
-    folder.path.mkdir(parents=True)
-    (folder.path / KEY).write_bytes(SECRET)
-    (folder.path / KEY).chmod(0o640)
-    before, owned = folder.read(), folder.owned()
-    folder.write({CA: PEM})
-    folder.put_back(before, owned)
-    assert (folder.path / KEY).stat().st_mode & 0o777 == 0o640
-
-
-def test_two_at_once_for_different_registries_are_both_remembered(tmp_path: Path) -> None:
-    one, other = (Folder(tmp_path / "certs.d" / name, tmp_path / "state") for name in ("one:1", "other:1"))
-    one.write({CA: PEM})
-    other.write({CA: PEM})
-    assert Folder(one.path, tmp_path / "state").owned()
-    one.remove_own()
-    assert not Folder(one.path, tmp_path / "state").owned()
-    assert Folder(other.path, tmp_path / "state").owned()
-
-
-def test_an_own_file_may_be_renewed(folder: Folder) -> None:
-    folder.write({CA: PEM})
-    folder.refuse_foreign({CA: b"new"})
-
-
-def test_a_file_that_was_changed_since_stays(folder: Folder) -> None:
-    folder.write({CA: PEM})
-    (folder.path / CA).write_bytes(b"edited")
-    assert folder.remove_own() == ([], [folder.path / CA])
-    assert (folder.path / CA).read_bytes() == b"edited"
-
-
-def test_everything_can_be_put_back(folder: Folder) -> None:
-    folder.write({CA: b"old"})
-    before, owned = folder.read(), folder.owned()
-    folder.write({CA: PEM, CERT: PEM, KEY: SECRET})
-    folder.put_back(before, owned)
-    assert [path.name for path in folder.path.iterdir()] == [CA]
-    assert (folder.path / CA).read_bytes() == b"old"
-    assert folder.owned() == owned
 
 
 def test_what_engines_ignore_or_stumble_over_is_named(tmp_path: Path) -> None:
