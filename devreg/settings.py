@@ -52,6 +52,11 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _addresses(text: str) -> tuple[str, ...]:
+    """Addresses, as references spell them. Raises UsageError."""
+    return tuple(str(Address.parse(each.strip())) for each in text.split(",") if each.strip())
+
+
 def _image(text: str) -> str:
     """An image's name. Raises UsageError."""
     from devreg.model.reference import Reference
@@ -63,6 +68,7 @@ SETTINGS = {
     setting.key: setting
     for setting in (
         Setting("registry", "127.0.0.1:5000", Address.parse, "the registry meant when none is named"),
+        Setting("trusted", "", _addresses, "registries that devreg itself may use insecurely, separated by commas"),
         Setting("timeout", "30", _seconds, "seconds to wait for an answer of a registry"),
         Setting("listen", "127.0.0.1:5000", Listen.parse, "where `registry up` is published"),
         Setting("registry_image", "registry:2", _image, "the image of the registry that `registry up` runs"),
@@ -97,6 +103,10 @@ class Settings:
         except UsageError as error:
             raise UsageError(f"{key} (from {value.source}): {error.message}", hint=error.hint) from error
         return value
+
+    def trusts(self, address: Address) -> bool:
+        """Whether the user lets devreg talk to a registry without verification, also where the engine may not."""
+        return str(address) in _addresses(self.get("trusted").value)
 
     def all(self) -> tuple[Value, ...]:
         """Every value in force."""

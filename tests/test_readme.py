@@ -41,7 +41,7 @@ def test_every_example_names_a_command_and_options_that_exist() -> None:
         plain = re.split(r"\s#|[|;)]", line)[0].split()
         name = max((words for words in known if plain[: len(words.split())] == words.split()), key=len, default=None)
         assert name or plain[0] == "registry", line
-        options = {word for word in plain if word.startswith("-") and word != "-f1"}
+        options = {word for word in plain if word.startswith("-") and word not in ("-", "-f1")}
         assert options <= known.get(name or "", set()) | {"--yes"}, line
 
 

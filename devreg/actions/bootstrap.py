@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devreg.actions import login as logins
-from devreg.actions import push as pushes
+from devreg.actions import pull as pulls
 from devreg.actions import would_pull
 from devreg.actions.declared_password import declared_password
 from devreg.actions.reach import open_engine
@@ -163,7 +163,7 @@ class _Run:
         Destination.parse(str(name.registry))  # a host that cannot stand in a name would mean an account of the hub
         engine = open_engine()
         if not self.check:
-            done = pushes.pull(engine, name, self.means.listener)
+            done = pulls.pull(engine, name, self.means.listener)
             return done.changed, done.digest
         if not would_pull.is_here(engine, name):
             return True, "would be pulled"

@@ -1,122 +1,248 @@
-"""Tag and push local images, pull remote ones, through the engine."""
+"""`devreg push`: images of the engine, and images in archives, by the engine's push or directly.
+
+First all blobs of all images go up, then the manifests: a name never stands for something that is not all there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from io import BufferedReader
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from devreg.actions.reach import open_registry
-from devreg.engine import images
-from devreg.engine.client import Engine
-from devreg.host import credentials as stored
+from devreg.actions.naming import Names, Target
+from devreg.actions.push_sources import PIPE, Source, missing, refuse_same_name, sources
+from devreg.actions.reach import open_engine, open_registry
+from devreg.direct import manifests, piped
+from devreg.direct.known import learn_pushed
+from devreg.direct.manifests import Raised
+from devreg.direct.placer import Placer
+from devreg.host.push_cache import PushCache
 from devreg.model.address import Address
-from devreg.model.errors import DevregError, NotAuthorized, UploadFailed, UsageError
+from devreg.model.engine import LocalImage
+from devreg.model.errors import DevregError, NotFound, UsageError
 from devreg.model.events import Listener, Step
-from devreg.model.reference import Destination, Reference
-from devreg.model.results import Pulled, Pushed
+from devreg.model.manifest import parse_manifest
+from devreg.model.reference import Reference
+from devreg.model.results import Layers, Pushed
+from devreg.registry.client import Registry
+
+# An archive goes up without the engine, whose SDK takes as long to import as a small push takes: see `_raise_local`.
+if TYPE_CHECKING:
+    from devreg.actions.push_route import Via
+    from devreg.engine.client import Engine
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Pushes:
-    """What came of pushing several images: those that are up, and why the others are not, by image."""
+    """What came of pushing several images: those that are up, and why the others are not, by the user's word for an
+    image or by the name that it did not get."""
 
     pushed: tuple[Pushed, ...]
     failed: tuple[tuple[str, DevregError], ...]
 
 
-def target(image: str, default: Destination, to: Destination | None = None) -> Reference:
-    """What `image` is called in the registry: `to` decides, else the registry in its name, else `default`.
+@dataclass(frozen=True)
+class Wanted:
+    """What a user asks for. `images`: names of local images, files and folders, or `-` for a pipe. `no_clobber`: leave
+    tags that stand for something else. `timeout`: seconds to wait for an answer. `pipe`: what `-` means."""
 
-    Raises UsageError for what is no reference.
-    """
-    name = Reference.parse(image)
-    if to is not None:
-        return name.at(to.registry, to.prefix)
-    return name if name.registry else name.at(default.registry, default.prefix)
-
-
-def tag(engine: Engine, image: str, name: Reference) -> str:
-    """Give a local image the name it has in the registry. Raises NotFound when there is no such image."""
-    images.tag(engine, image, name)
-    return str(name)
+    images: tuple[str, ...]
+    names: Names
+    via: Via = "auto"
+    no_clobber: bool = False
+    timeout: float = 30.0
+    pipe: BufferedReader | None = field(default=None, repr=False)
 
 
-def push(
-    engine: Engine,
-    wanted: Sequence[str],
-    *,
-    default: Destination,
-    to: Destination | None,
-    timeout: float,
-    listener: Listener,
-) -> Pushes:
-    """Tag and push each image; one that fails does not keep the others from being pushed."""
-    targets = [(image, target(image, default, to)) for image in wanted]
-    pushed: list[Pushed] = []
-    failed: list[tuple[str, DevregError]] = []
-    for image, name in targets:
-        try:
-            pushed.append(_push_one(engine, image, name, timeout, listener))
-        except DevregError as error:
-            failed.append((image, error))
-    return Pushes(tuple(pushed), tuple(failed))
+@dataclass(frozen=True)
+class _Item(Generic[T]):
+    """Something on its way: `it`, or the error that ended it. `word`: what it is told by."""
+
+    word: str
+    it: T | DevregError
 
 
-def pull(engine: Engine, name: Reference, listener: Listener) -> Pulled:
-    """Pull an image. Raises NotFound, NotAuthorized or RegistryUnreachable."""
-    registry = _registry(name)
-    listener(Step(f"pulling {name}"))
-    transfer = images.pull(engine, name, stored.lookup(registry), listener)
-    return Pulled(str(name), transfer.digest or name.digest or "", changed=transfer.fresh)
+_Found = _Item[Source]
+_Ready = _Item[Callable[[], Pushed]]
 
 
-def _push_one(engine: Engine, image: str, name: Reference, timeout: float, listener: Listener) -> Pushed:
-    if name.digest:
-        raise UsageError(f"{name} names a digest; the registry computes it", hint="push a tag: NAME:TAG")
-    if images.is_id(engine, image):
-        raise UsageError(f"{image} is an image's id, not a name", hint=f"name it first: `devreg tag {image} NAME:TAG`")
-    images.tag(engine, image, name)
-    registry = _registry(name)
-    credentials = stored.lookup(registry)
-    if credentials:
-        _refuse_stale(registry, name, timeout)
-    listener(Step(f"pushing {name}"))
-    try:
-        transfer = images.push(engine, name, credentials, listener)
-    except UploadFailed as error:
-        raise UploadFailed(error.message, hint=_next_step(registry, timeout)) from error
-    tagged = f"{name.name}:{name.version}"
-    if transfer.digest is None:
-        raise UploadFailed(
-            f"the engine did not say the digest of {tagged}", hint="push again, and report the engine's version"
+def push(wanted: Wanted, *, listener: Listener, engine: Callable[[], Engine] = open_engine) -> Pushes:
+    """Push each image; one that fails does not keep the others from being pushed. Raises UsageError, for all of them,
+    before anything is sent."""
+    words = tuple(dict.fromkeys(wanted.images))
+    _refuse(wanted, words)
+    found = [each for word in words for each in _found(word, wanted.names, engine)]
+    sound = [each.it for each in found if isinstance(each.it, Source)]
+    refuse_same_name(sound)
+    if wanted.via == "engine" and (wrong := next((each.word for each in sound if each.is_archive), None)):
+        raise UsageError(f"the engine does not push archives: {wrong}", hint="leave out --via engine, or load it first")
+    with _Push(wanted, listener, engine) as run:
+        ready = [each for one in found for each in run.raise_one(one)]
+        done = [(each.word, _outcome(each.it)) for each in ready]
+    return Pushes(
+        tuple(each for _, each in done if isinstance(each, Pushed)),
+        tuple((word, each) for word, each in done if isinstance(each, DevregError)),
+    )
+
+
+def _refuse(wanted: Wanted, words: Sequence[str]) -> None:
+    """Raise UsageError for words that do not go together."""
+    if wanted.names.name is not None and len(words) > 1:
+        raise UsageError("--as is for one image", hint="push the images one after the other, or use --to")
+    if PIPE in words and (wanted.pipe is None or wanted.pipe.isatty()):
+        raise UsageError(
+            "no archive comes through standard input", hint="pipe one in: docker save IMAGE | devreg push - --as NAME"
         )
-    return Pushed(image, tagged, transfer.digest, "engine", transfer.bytes_sent, transfer.layers)
 
 
-def _refuse_stale(registry: Address, name: Reference, timeout: float) -> None:
-    """Credentials that the registry refuses fail here with its reason; the engine would try for most of a minute.
-
-    Whatever else goes wrong is left to the engine, which may have another way to the registry.
-    """
+def _found(word: str, names: Names, engine: Callable[[], Engine]) -> list[_Found]:
     try:
-        with open_registry(registry, timeout=timeout) as opened:
-            opened.prove_write(name.repository)
-    except NotAuthorized:
+        return [_Found(word, each) for each in sources(word, names, engine)]
+    except UsageError:
         raise
-    except DevregError:
-        return
-
-
-def _next_step(registry: Address, timeout: float) -> str:
-    """What to do about a failed push, found by asking the registry rather than by reading the engine's sentence."""
-    try:
-        with open_registry(registry, timeout=timeout):
-            if stored.lookup(registry) is None:
-                return f"no credentials are stored: `devreg login {registry}`"
-            return "devreg reaches the registry and may write: the engine's log may say more"
     except DevregError as error:
-        return error.hint
+        return [_Found(word, error)]
 
 
-def _registry(name: Reference) -> Address:
-    return name.registry or Address("docker.io")
+def _outcome(finish: Callable[[], Pushed] | DevregError) -> Pushed | DevregError:
+    if isinstance(finish, DevregError):
+        return finish
+    try:
+        return finish()
+    except DevregError as error:
+        return error
+
+
+class _Push:
+    """One run: its registries are opened once, and closed at the end."""
+
+    def __init__(self, wanted: Wanted, listener: Listener, engine: Callable[[], Engine]) -> None:
+        self._wanted = wanted
+        self._listener = listener
+        self._engine = engine
+        self._closing = ExitStack()
+        self._cache = self._closing.enter_context(PushCache())
+        self._registries: dict[Address, Registry | DevregError] = {}
+        self._placers: dict[tuple[Address, str], Placer] = {}
+
+    def __enter__(self) -> _Push:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    def raise_one(self, found: _Found) -> Iterator[_Ready]:
+        """Put up what an image consists of: then each of its names can be given."""
+        if isinstance(found.it, DevregError):
+            yield _Ready(found.word, found.it)
+            return
+        try:
+            finish = self._raise(found.it)
+        except DevregError as error:
+            yield _Ready(found.word, error)
+            return
+        for name in found.it.target.references:
+            yield _Ready(str(name), partial(finish, name))
+
+    def _raise(self, source: Source) -> Callable[[Reference], Pushed]:
+        """Put up an image, and return what gives it a name."""
+        if before := self._placers.get((source.target.registry, source.target.repository)):
+            before.take_counts()  # of an image that failed
+        if not source.is_archive:
+            return self._raise_local(source.word, source.target)
+        placer = self._placer(source.target)
+        self._say(source, "direct", "it is an archive")
+        return self._naming(source, placer, self._raise_archived(source, placer))
+
+    def _raise_archived(self, source: Source, placer: Placer) -> Raised:
+        if source.archived is not None:
+            return source.archived.raise_by(placer, source.target.tags)
+        if self._wanted.pipe is None:
+            raise AssertionError("without a pipe nothing is pushed from one")
+        return piped.raise_piped(placer, self._wanted.pipe)
+
+    def _raise_local(self, image: str, target: Target) -> Callable[[Reference], Pushed]:
+        from devreg.actions import push_route
+        from devreg.engine import images
+
+        engine = self._engine()
+        try:
+            local = images.local(engine, image)
+        except NotFound as error:
+            raise missing(image, error) from error
+        via, no_clobber = self._wanted.via, self._wanted.no_clobber
+        planned = push_route.plan(engine, local, target, lambda: self._placer(target), via, no_clobber=no_clobber)
+        source = Source(image, target)
+        self._say(source, planned.route, planned.reason)
+        if planned.raise_by is None:
+            return lambda name: self._by_engine(engine, source, name, local)
+        for name in target.references:
+            images.tag(engine, image, name)
+        placer = self._placer(target)
+        return self._naming(source, placer, planned.raise_by(placer), local.id)
+
+    def _by_engine(self, engine: Engine, source: Source, name: Reference, local: LocalImage) -> Pushed:
+        from devreg.actions import push_by_engine
+
+        pushed = push_by_engine.push(engine, source.word, name, self._wanted.timeout, self._listener)
+        if placer := self._placers.get((source.target.registry, source.target.repository)):
+            with suppress(DevregError):  # it is up; what the next push could learn of it is not worth a failure
+                learn_pushed(placer, local.id, local.diff_ids, pushed.digest)
+        return pushed
+
+    def _naming(
+        self, source: Source, placer: Placer, raised: Raised, image_id: str | None = None
+    ) -> Callable[[Reference], Pushed]:
+        """What gives a name to an image that is up. `image_id`: what the cache is to know it by."""
+        counts, sent = placer.take_counts()
+        layers, digest = _all_counted(raised, counts), raised.descriptor.digest
+        first = source.target.references[0]
+
+        def finish(name: Reference) -> Pushed:
+            manifests.name(placer, raised, name.version, no_clobber=self._wanted.no_clobber)
+            if image_id:
+                self._cache.learn_manifest(placer.address, placer.repository, image_id, digest)
+            now, bytes_sent = (layers, sent) if name == first else (layers.all_existing(), 0)
+            return Pushed(source.word, str(name), digest, "direct", bytes_sent, now)
+
+        return finish
+
+    def _say(self, source: Source, route: str, reason: str) -> None:
+        where = f"{source.target.registry}/{source.target.repository}"
+        self._listener(Step(f"pushing {source.word} to {where}, {route}: {reason}"))
+
+    def _placer(self, target: Target) -> Placer:
+        key = (target.registry, target.repository)
+        if key not in self._placers:
+            self._placers[key] = Placer(self._registry(target.registry), *key, self._cache, self._listener)
+        return self._placers[key]
+
+    def _registry(self, address: Address) -> Registry:
+        """One that does not answer is not waited for a second time."""
+        if address not in self._registries:
+            try:
+                opened = open_registry(address, timeout=self._wanted.timeout)
+                self._registries[address] = self._closing.enter_context(opened)
+            except DevregError as error:
+                self._registries[address] = error
+        found = self._registries[address]
+        if isinstance(found, DevregError):
+            raise found
+        return found
+
+
+def _all_counted(raised: Raised, counts: Layers) -> Layers:
+    """Of an image that is found whole, or whose layers another image has brought, not each layer was looked for."""
+    its = raised.descriptor
+    with suppress(DevregError):  # something that is kept as it is, and is no image
+        layers = len(parse_manifest(raised.body, media_type=its.media_type, digest=its.digest).layers)
+        return replace(counts, existing=max(counts.existing, layers - counts.sent - counts.mounted))
+    return counts

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from devreg.actions import catalog, provision, push, serve, users
 from devreg.actions import login as logins
 from devreg.actions import trust as trusts
+from devreg.actions.naming import Names
 from devreg.actions.reach import open_registry
 from devreg.engine import images, networks
 from devreg.engine.client import Engine
@@ -186,7 +187,8 @@ def _image(engine: Engine, choices: Choices, record: Record, listener: Listener)
     listener(Step(f"making the image {IMAGE}"))
     images.import_rootfs(engine, _rootfs(), str(IMAGE))
     to = Destination(choices.address)
-    done = push.push(engine, [str(IMAGE)], default=to, to=None, timeout=choices.timeout, listener=listener)
+    wanted = push.Wanted((str(IMAGE),), Names(to), via="engine", timeout=choices.timeout)
+    done = push.push(wanted, listener=listener, engine=lambda: engine)
     for _, error in done.failed:
         raise error
     digest = done.pushed[0].digest

@@ -12,6 +12,7 @@ from devreg.model.credentials import Credentials
 from devreg.model.errors import EngineRefused, EngineUnreachable
 from devreg.model.tls import Connection, connection
 from devreg.registry.client import Registry, connect
+from devreg.settings import Settings
 
 if TYPE_CHECKING:
     from devreg.engine.client import Engine
@@ -29,13 +30,11 @@ def open_engine() -> Engine:
 
 
 def connection_to(address: Address) -> Connection:
-    """The connection to use, by the address, by what the engine trusts and by the certificates that it has for it.
-
-    Without an engine nothing is trusted as insecure.
-    """
+    """The connection to use, by the address, by what the user's settings and the engine trust, and by the certificates
+    that the engine has for it."""
     own = certificates.of(address)
-    if address.is_loopback:
-        return connection(address, trusted=False, certificates=own)
+    if address.is_loopback or Settings().trusts(address):
+        return connection(address, trusted=not address.is_loopback, certificates=own)
     try:
         return connection(address, trusted=open_engine().info().trusts(address), certificates=own)
     except (EngineUnreachable, EngineRefused):

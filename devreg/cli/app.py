@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from devreg import __version__
-from devreg.cli import auth, bootstrap, boundary, catalog, config, images, quickstart, registry, status, trust
+from devreg.cli import (
+    auth,
+    bootstrap,
+    boundary,
+    catalog,
+    config,
+    diff,
+    images,
+    push,
+    quickstart,
+    registry,
+    status,
+    trust,
+)
 
 app = typer.Typer(
     name="devreg",
@@ -19,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for commands in (quickstart, images, catalog, auth, trust, status, bootstrap, config):
+for commands in (quickstart, push, images, diff, catalog, auth, trust, status, bootstrap, config):
     commands.register(app)
 app.add_typer(registry.app, name="registry")
 

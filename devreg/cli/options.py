@@ -9,10 +9,15 @@ from typing import Annotated
 import typer
 
 from devreg.model.errors import UsageError
+from devreg.model.reference import Destination
 from devreg.output import console
 from devreg.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="REGISTRY[/PREFIX]", help="Where to, whatever the name says.", show_default=False),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Registry = Annotated[
     str | None,
@@ -28,9 +33,19 @@ DECLINED = 130
 settings = Settings()
 
 
-def timeout() -> float:
-    """Seconds to wait for an answer of a registry."""
-    return float(settings.get("timeout").value)
+def timeout(flag: float | None = None) -> float:
+    """Seconds to wait for an answer of a registry. Raises UsageError for what is no time."""
+    return float(settings.get("timeout", None if flag is None else str(flag)).value)
+
+
+def default_destination(flag: str | None) -> Destination:
+    """Where names without a registry belong. Raises UsageError."""
+    return Destination.parse(settings.get("registry", flag).value)
+
+
+def destination(to: str | None) -> Destination | None:
+    """What `--to` says. Raises UsageError."""
+    return None if to is None else Destination.parse(to)
 
 
 def own_name() -> str:

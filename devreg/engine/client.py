@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # A silent commit of a big layer can take minutes; the SDK's 60 s would cancel the push (measured).
 READ_TIMEOUT_SECONDS = 900
+_CONTAINERS_STORE = "io.containerd.snapshotter.v1"
 
 
 class Engine:
@@ -129,4 +130,6 @@ def _info(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineInfo:
         storage_driver=str(info.get("Driver") or ""),
         name=str(info.get("Name") or ""),
         data_root=str(info.get("DockerRootDir") or ""),
+        cores=int(info.get("NCPU") or 1),
+        containers_store=["driver-type", _CONTAINERS_STORE] in (info.get("DriverStatus") or []),
     )

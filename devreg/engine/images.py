@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import IO
 
 import docker
@@ -11,6 +12,7 @@ from devreg.engine.client import Engine
 from devreg.engine.errors import reason, translated
 from devreg.engine.stream import StreamError, Transfer, follow
 from devreg.model.credentials import Credentials
+from devreg.model.engine import LocalImage
 from devreg.model.errors import DevregError, EngineRefused, NotAuthorized, NotFound, RegistryUnreachable, UploadFailed
 from devreg.model.events import Listener
 from devreg.model.reference import Reference
@@ -29,13 +31,45 @@ def exists(engine: Engine, image: str) -> bool:
     return True
 
 
+def local(engine: Engine, image: str) -> LocalImage:
+    """What the engine says of an image. Raises NotFound when there is no such image."""
+    with translated(f"look for the image {image}"):
+        try:
+            found = engine.client.images.get(image).attrs
+        except docker.errors.NotFound:
+            raise NotFound(f"no local image {image}", hint=_LOCAL) from None
+    layers = (found.get("RootFS") or {}).get("Layers") or ()
+    platform = f"{found.get('Os') or ''}/{found.get('Architecture') or ''}"
+    return LocalImage(str(found["Id"]), tuple(map(str, layers)), int(found.get("Size") or 0), platform)
+
+
+def all_layers(engine: Engine) -> frozenset[str]:
+    """The diffIDs of the layers of every image that the engine has."""
+    with translated("look at the layers of all images"):
+        found = engine.client.images.list()
+    return frozenset(str(layer) for image in found for layer in (image.attrs.get("RootFS") or {}).get("Layers") or ())
+
+
+def layer_sizes(engine: Engine, image: LocalImage, wanted: Sequence[str]) -> tuple[int | None, ...]:
+    """The unpacked bytes of the layers `wanted`, by diffID; None for those that the engine's history does not tell."""
+    if not wanted:
+        return ()
+    with translated(f"ask for the history of {image.id}"):
+        history = engine.client.api.history(image.id)  # type: ignore[no-untyped-call]
+    # From the top down; steps that made no layer, or an empty one, have the size 0.
+    sizes = [int(step.get("Size") or 0) for step in reversed(history) if step.get("Size")]
+    if len(sizes) != len(image.diff_ids):
+        return (None,) * len(wanted)
+    return tuple(dict(zip(image.diff_ids, sizes, strict=True))[each] for each in wanted)
+
+
 def is_id(engine: Engine, image: str) -> bool:
     """Whether `image` is (the beginning of) an image's id rather than a name."""
-    if not re.fullmatch(r"[0-9a-f]{4,64}", image):
+    if not re.fullmatch(r"(?:sha256:)?[0-9a-f]{4,64}", image):
         return False
     with translated(f"look for the image {image}"):
         try:
-            return str(engine.client.images.get(image).id).startswith(f"sha256:{image}")
+            return str(engine.client.images.get(image).id).startswith(f"sha256:{image.removeprefix('sha256:')}")
         except docker.errors.NotFound:
             return False
 

@@ -81,6 +81,15 @@ def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
         raise _unusable("write", path, error) from error
 
 
+def append(path: Path, text: str) -> None:
+    """Add `text` to the end of a file that another program reads later. Raises ConfigUnusable."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise _unusable("write", path, error) from error
+
+
 def sweep(path: Path) -> None:
     """Delete what killed writers of `path` have left beside it. Only for those who hold the lock of its writers."""
     target = Path(os.path.realpath(path))

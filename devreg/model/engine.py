@@ -13,7 +13,8 @@ class EngineInfo:
     """The engine's own words (`GET /info`, `GET /version`).
 
     `insecure`: the names in its live list of insecure registries; `insecure_cidrs`: the networks in it. `name`: its
-    machine's host name; `data_root`: the folder for all that it holds.
+    machine's host name; `data_root`: the folder for all that it holds. `containers_store`: it keeps images in
+    containerd, as blobs, rather than as the unpacked layers of a graph driver.
     """
 
     version: str
@@ -29,6 +30,8 @@ class EngineInfo:
     storage_driver: str
     name: str = ""
     data_root: str = ""
+    containers_store: bool = False
+    cores: int = 1
 
     def trusts(self, address: Address) -> bool:
         """Whether the engine would use plain HTTP or unverified TLS for `address`.
@@ -44,6 +47,18 @@ class EngineInfo:
         except ValueError:
             return None
         return next((cidr for cidr in self.insecure_cidrs if ip in ipaddress.ip_network(cidr, strict=False)), None)
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """An image that the engine has. `id`: the digest of its config, or, in containerd's store, of its manifest.
+    `diff_ids`: the digests of its layers' tars, from the lowest on; `size` of all of them unpacked, in bytes;
+    `platform` as `linux/amd64`."""
+
+    id: str
+    diff_ids: tuple[str, ...]
+    size: int
+    platform: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ DevregError                  code                  exit
 ├── NotAuthorized            not-authorized          21
 ├── NotFound                 not-found               22
 ├── UploadFailed             upload-failed           23
+│   └── ArchiveUnusable      the same
 ├── RefusedOverwrite         refused-overwrite       24
 └── ServerError              registry-server         30
 
@@ -102,6 +103,10 @@ class UploadFailed(DevregError):
 
     code = "upload-failed"
     exit_code = 23
+
+
+class ArchiveUnusable(UploadFailed):
+    """An archive of images is damaged, incomplete or none at all. Nothing of it was pushed under a name."""
 
 
 class RefusedOverwrite(DevregError):

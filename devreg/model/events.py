@@ -25,7 +25,12 @@ class Warn:
 
 @dataclass(frozen=True)
 class Layer:
-    """How far one layer of a push or pull is. Bytes; `total` is 0 while unknown; `done` at its last event."""
+    """How far one layer of a push or pull is.
+
+    `id`: the first 12 hex digits of its digest or diffID. `status`: `compressing`, `already there`, `mounted from x`,
+    `resumed at 12.0 MB`, or the engine's own words. `current`, `total`: bytes that are moved for it, 0 while unknown.
+    `done`: this is its last event; one without bytes leaves them as they were.
+    """
 
     id: str
     status: str

@@ -28,6 +28,13 @@ def created(config: Mapping[str, object]) -> str | None:
     return None if time.year == 1 else f"{time:%Y-%m-%dT%H:%M:%S}Z"
 
 
+def diff_ids(config: Mapping[str, object]) -> tuple[str, ...]:
+    """The digests of the layers' tars, from the lowest on; () where they make no sense."""
+    rootfs = config.get("rootfs")
+    found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    return tuple(each for each in found if isinstance(each, str)) if isinstance(found, list) else ()
+
+
 def platform(description: Mapping[str, object]) -> str | None:
     """`os/architecture[/variant]` of a config or of a descriptor's `platform`; None when that makes no sense."""
     words = [description.get("os"), description.get("architecture"), description.get("variant") or None]

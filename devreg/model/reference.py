@@ -52,8 +52,8 @@ class Reference:
             raise _bad(text, f"{digest!r} is not a digest such as sha256: and 64 hex digits")
         registry, rest = _split_registry(rest)
         repository, colon, tag = rest.partition(":")
-        if colon and not _TAG.fullmatch(tag):
-            raise _bad(text, f"{tag!r} is not a tag: up to 128 letters, digits, and _ . - inside")
+        if colon:
+            checked_tag(tag, text)
         return cls(checked_repository(repository), registry, tag or None, digest or None)
 
 
@@ -85,6 +85,13 @@ def checked_repository(name: str) -> str:
     if len(name) > _MAX_NAME or not _REPOSITORY.fullmatch(name):
         raise _bad(name, "a repository name is lower-case words joined by / . _ or -")
     return name
+
+
+def checked_tag(tag: str, text: str | None = None) -> str:
+    """`tag`, or UsageError when no registry would take it as one. `text` is what it stands in."""
+    if not _TAG.fullmatch(tag):
+        raise _bad(tag if text is None else text, f"{tag!r} is not a tag: up to 128 letters, digits, and _ . - inside")
+    return tag
 
 
 def _is_registry(first: str) -> bool:

@@ -39,6 +39,10 @@ class Layers:
     mounted: int = 0
     existing: int = 0
 
+    def all_existing(self) -> Layers:
+        """The same layers, for the next name of the same image."""
+        return Layers(existing=self.sent + self.mounted + self.existing)
+
 
 @dataclass(frozen=True)
 class Pushed:
@@ -50,6 +54,25 @@ class Pushed:
     route: Literal["engine", "direct"]
     bytes_sent: int
     layers: Layers = field(default_factory=Layers)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A local image against the registry's. `local`: the image's id; `remote`: the digest up there, None for none.
+
+    `push_bytes`: unpacked bytes of the layers that a push would have to send, None where unknown; `pull_bytes`: bytes
+    as stored of those that a pull would have to fetch.
+    """
+
+    image: str
+    reference: str
+    state: Literal["same", "differs", "missing"]
+    local: str
+    remote: str | None
+    push_layers: int
+    push_bytes: int | None
+    pull_layers: int
+    pull_bytes: int
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import TracebackType
 from urllib.parse import quote
 
 import httpx
 
+from devreg.model.content import Content
 from devreg.model.credentials import Credentials
-from devreg.model.errors import DevregError, RegistryUnreachable
+from devreg.model.errors import NotAuthorized, NotFound, RegistryUnreachable
 from devreg.model.manifest import ACCEPTED, DOCKER_SCHEMA1_SIGNED, Descriptor, Manifest, parse_manifest
 from devreg.model.tls import Connection, Tls
 from devreg.model.wire import digest_of, is_digest, json_object, same_digest, unusable
 from devreg.registry.pages import names
 from devreg.registry.probe import SpeaksHttps, check_registry
+from devreg.registry.retries import WRITING
 from devreg.registry.session import Session
+from devreg.registry.upload import upload
+from devreg.registry.writes import cancel, check_digest, incomplete, opened
 
 MAX_CONFIG = 4 * 2**20
 """Bytes of a config blob that are read; real ones have a few kilobytes."""
@@ -52,18 +56,20 @@ def connect(
             except SpeaksHttps as error:
                 raise (silent or [error])[-1] from None  # what hinders HTTPS is the cause then
             closing.pop_all()
-            return Registry(session)
+            return Registry(session, challenges=response.status_code == 401)
     raise silent[-1]
 
 
 class Registry:
     """An open registry. Close it, or use it as a context manager. Safe to use from several threads.
 
-    Every method raises RegistryUnreachable, NotAuthorized or NotFound; names are sent as they are given.
+    Every method raises RegistryUnreachable, NotAuthorized or NotFound; names are sent as they are given. `challenges`:
+    `GET /v2/` is answered by a challenge, where graph-driver engines look for one.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, challenges: bool = False) -> None:
         self._session = session
+        self.challenges = challenges
         self.url = str(session.origin)
         self.scheme = session.origin.scheme
 
@@ -95,22 +101,27 @@ class Registry:
 
     def manifest(self, repository: str, reference: str) -> Manifest:
         """The manifest that a tag or digest stands for, checked against its digest."""
+        body, media_type, digest = self.manifest_body(repository, reference)
+        return parse_manifest(body, media_type=media_type, digest=digest)
+
+    def manifest_body(self, repository: str, reference: str) -> tuple[bytes, str, str]:
+        """The bytes of a manifest, its type as the registry tells it, and its digest, against which it is checked."""
         response = self._ask_manifest("GET", repository, reference)
         media_type = response.headers.get("Content-Type", "")
         digest = _digest(response)
         # The digest of a signed schema 1 manifest is that of its payload (image-spec v2.1): the body does not have it.
         if not media_type.startswith(DOCKER_SCHEMA1_SIGNED):
             digest = _verified(response.content, reference if is_digest(reference) else digest)
-        return parse_manifest(response.content, media_type=media_type, digest=digest or "")
+        return response.content, media_type, digest or ""
 
     def head_manifest(self, repository: str, reference: str) -> Descriptor:
         """Type, digest and size in bytes of a manifest, without reading it where the registry tells them."""
         response = self._ask_manifest("HEAD", repository, reference)
-        digest, size = _digest(response), response.headers.get("Content-Length", "")
-        if digest is None or not (size.isascii() and size.isdigit()):
+        digest, size = _digest(response), _size(response)
+        if digest is None or size is None:
             manifest = self.manifest(repository, reference)
             return Descriptor(manifest.media_type, manifest.digest, manifest.size)
-        return Descriptor(response.headers.get("Content-Type", "").partition(";")[0].strip(), digest, int(size[:18]))
+        return Descriptor(response.headers.get("Content-Type", "").partition(";")[0].strip(), digest, size)
 
     def blob_json(self, repository: str, descriptor: Descriptor) -> dict[str, object]:
         """A small JSON blob, such as an image's config, checked against its digest."""
@@ -132,25 +143,87 @@ class Registry:
         """
         doing = f"open an upload in {repository}"
         response = self._session.send("POST", _path(repository, "blobs", "uploads") + "/", doing=doing)
-        location = response.headers.get("Location")
-        if response.status_code != 202 or not location:
-            raise unusable("it did not open an upload")
-        with suppress(DevregError):  # registries throw open uploads away by themselves
-            self._session.send("DELETE", self._session.follow(response, location), doing="cancel the upload")
+        opened(response)
+        cancel(self._session, response)
         return "Authorization" in response.request.headers
 
+    def has_blob(self, repository: str, digest: str) -> int | None:
+        """The size of a blob in bytes; None when it is not there, or the registry does not tell how large it is."""
+        try:
+            response = self._session.send("HEAD", _path(repository, "blobs", digest), doing=f"look into {repository}")
+        except NotFound:
+            return None
+        return _size(response)
+
+    def mount(self, repository: str, digest: str, source: str) -> bool:
+        """Let `repository` have a blob of the repository `source`. False where the registry does not do it.
+
+        Raises RegistryUnreachable only: whether these credentials may write, the upload that follows finds out.
+        """
+        path = f"{_path(repository, 'blobs', 'uploads')}/?mount={quote(digest, safe=':')}&from={quote(source)}"
+        try:
+            response = self._session.ask("POST", path, retry=WRITING)
+        except NotAuthorized:
+            return False
+        if response.status_code == 202:  # an upload instead, which nobody wants
+            cancel(self._session, response)
+        return response.status_code == 201
+
+    def upload(
+        self,
+        repository: str,
+        content: Content,
+        *,
+        begun: str | None,
+        note: Callable[[str], None],
+        progress: Callable[[int, str], None],
+    ) -> int:
+        """Send a blob and commit it. Returns the bytes that went over the wire, repetitions included.
+
+        `begun`: the URL of an upload that an earlier run left open; it is gone on with where that is possible. `note`
+        is told the URL of the open upload whenever that changes. `progress` is told how many bytes of the blob have
+        been handed over, and, where something happened, what: "resumed at 12.3 MB", "waiting: 503 …".
+
+        Goes on after broken connections, lost answers and uploads, 401, 408, 429 and 5xx, until half a dozen tries in
+        a row, a minute at most, have brought nothing. Raises UploadFailed too, and what `content` does, Spent above
+        all. Where bodies are limited (413), or taken in whole by a proxy, this registry gets smaller ones from then on.
+        """
+        return upload(self._session, repository, content, begun=begun, note=note, progress=progress)
+
+    def put_manifest(self, repository: str, reference: str, body: bytes, media_type: str) -> str:
+        """Store a manifest under a tag or its digest, and return the digest, which the registry has to agree on.
+
+        Raises UploadFailed too, among other things for a manifest of blobs that the registry does not have.
+        """
+        doing = f"store the manifest of {repository}{_separator(reference)}{reference}"
+        path, headers = _path(repository, "manifests", reference), {"Content-Type": media_type}
+        response = self._session.ask("PUT", path, headers=headers, content=body, retry=WRITING)
+        if not response.is_success:
+            raise incomplete(self._session, response, doing)
+        digest = digest_of(body)
+        check_digest(response, digest)
+        return digest
+
     def _ask_manifest(self, method: str, repository: str, reference: str) -> httpx.Response:
-        separator = "@" if is_digest(reference) else ":"
         return self._session.send(
             method,
             _path(repository, "manifests", reference),
-            doing=f"read {repository}{separator}{reference}",
+            doing=f"read {repository}{_separator(reference)}{reference}",
             headers={"Accept": ", ".join(ACCEPTED)},
         )
 
 
 def _path(repository: str, *rest: str) -> str:
     return "/".join(("/v2", quote(repository), *(quote(part, safe=":") for part in rest)))
+
+
+def _separator(reference: str) -> str:
+    return "@" if is_digest(reference) else ":"
+
+
+def _size(response: httpx.Response) -> int | None:
+    size: str = response.headers.get("Content-Length", "")
+    return int(size[:18]) if size.isascii() and size.isdigit() else None
 
 
 def _digest(response: httpx.Response) -> str | None:

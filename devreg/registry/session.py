@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 
 import httpx
+from httpx_retries import Retry
 
 from devreg.model.credentials import Credentials
+from devreg.model.errors import DevregError
 from devreg.model.tls import Connection
 from devreg.registry.auth import RegistryAuth
 from devreg.registry.errors import translated
 from devreg.registry.origin import at_origin
 from devreg.registry.refusals import refusal
 from devreg.registry.tokens import Tokens
-from devreg.registry.transport import PROBE_RETRY, transport
+from devreg.registry.transport import PROBE_RETRY, RETRY, transport
 
 _CONNECT = 10.0  # seconds: an address that is silent for so long is the wrong one, or firewalled
+_TAKING_IN = 900.0  # seconds: a proxy that buffers, or a slow store, answers only when it has taken in all of a body
+
+
+class Challenged(Exception):
+    """A 401 came to a body that can be sent only once. What answers it is known now, and goes with the next request."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__()
+        self.response = response
 
 
 class Session:
     """The requests to one registry over one scheme. Safe to use from several threads.
 
-    `timeout` in seconds, for each wait.
+    `timeout` in seconds, for each wait; the answer to a body may take 15 minutes. `largest_body`: the bytes that one
+    request should have at most, None for no limit; whoever finds out that there is one sets it.
     """
 
     def __init__(
@@ -31,12 +44,14 @@ class Session:
         self.origin = httpx.URL(f"{scheme}://{connection.address}")
         self._credentials = credentials
         self._transport = transport(connection, scheme)
+        self.largest_body: int | None = None
         limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT))
+        self._taking_in = httpx.Timeout(timeout, connect=min(timeout, _CONNECT), read=max(timeout, _TAKING_IN))
         headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
         self._plain = httpx.Client(transport=self._transport, timeout=limits, headers=headers)
         tokens = Tokens(self._plain, connection, self.origin, credentials)
-        auth = RegistryAuth(tokens, connection, self.origin, credentials)
-        self._client = httpx.Client(transport=self._transport, timeout=limits, headers=headers, auth=auth)
+        self._auth = RegistryAuth(tokens, connection, self.origin, credentials)
+        self._client = httpx.Client(transport=self._transport, timeout=limits, headers=headers, auth=self._auth)
 
     def close(self) -> None:
         """Close every connection."""
@@ -63,14 +78,58 @@ class Session:
         `doing` completes "cannot …" in the error, `hint` is its next step where this registry does not offer that.
         Redirects are followed for reading only. Raises NotAuthorized, NotFound, RegistryUnreachable.
         """
+        response = self.ask(method, target, headers=headers)
+        if not response.is_success:
+            raise self.refusal(response, doing=doing, hint=hint)
+        return response
+
+    def ask(
+        self,
+        method: str,
+        target: str | httpx.URL,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | Iterable[bytes] | None = None,
+        retry: Retry = RETRY,
+    ) -> httpx.Response:
+        """The answer, whatever its status. Raises NotAuthorized, and RegistryUnreachable, whose cause is httpx' error.
+
+        `content` is the body. An iterator is sent once and never again: it raises Challenged where other bodies are
+        repeated with an answer to the challenge. `retry`: which answers to which methods are passed over.
+        """
         url = self.origin.join(target)
         with translated(self.connection, url):
-            reads = method in ("GET", "HEAD")
-            response = self._client.request(method, url, headers=headers, follow_redirects=reads)
-        if not response.is_success:
-            raise refusal(response, self.connection, self._credentials, doing=doing, hint=hint)
-        return response
+            return self._client.request(
+                method,
+                url,
+                headers=headers,
+                content=content,
+                follow_redirects=method in ("GET", "HEAD"),
+                auth=_Once(self._auth) if isinstance(content, Iterator) else self._auth,
+                timeout=self._client.timeout if content is None else self._taking_in,
+                extensions={"retry": retry},
+            )
+
+    def refusal(self, response: httpx.Response, *, doing: str, hint: str | None = None) -> DevregError:
+        """What an answer that is no success means. `doing` and `hint` as for `send`."""
+        return refusal(response, self.connection, self._credentials, doing=doing, hint=hint)
 
     def follow(self, response: httpx.Response, target: str) -> httpx.URL:
         """The URL that a Link or Location in `response` means, always at this registry. Raises RegistryUnreachable."""
         return at_origin(self.origin, response.url, target)
+
+
+class _Once(httpx.Auth):
+    """Authenticates as `auth` does, but for the repetition."""
+
+    def __init__(self, auth: httpx.Auth) -> None:
+        self._auth = auth
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """The flow of httpx.Auth. Raises Challenged."""
+        flow = self._auth.sync_auth_flow(request)
+        response = yield next(flow)
+        with suppress(StopIteration):
+            flow.send(response)
+            response.read()
+            raise Challenged(response)

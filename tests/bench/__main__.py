@@ -10,6 +10,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import platformdirs
+
+from tests.bench import push, routes
+from tests.bench.push import Scene
 from tests.live.conftest import free_port, free_subnet, reload
 from tests.live.lab.devreg import Devreg, user_of, with_own_state
 from tests.live.lab.dockerd import dockerd
@@ -17,8 +21,7 @@ from tests.live.lab.engine import Engine
 from tests.live.lab.images import multi_layer_image
 from tests.live.lab.run import run
 
-ROUNDS = 5
-MEGABYTES_A_LAYER = 40
+ROUNDS, LARGE_ROUNDS = 5, 3
 
 
 def main() -> None:
@@ -31,8 +34,13 @@ def main() -> None:
             user.ok("login", address, "-u", "bench", "--password-stdin", input="bench")
             _startup(user)
             _trust(engine, with_own_state(user))
-            _fresh_push(engine, user, address)
             _repeated_push(engine, user, address)
+            push.build(engine, root / "image")
+            scene = Scene(engine, user, root, platformdirs.user_cache_path("devreg-tests", appauthor=False))
+            push.fresh(scene, LARGE_ROUNDS)
+            push.archives(scene, LARGE_ROUNDS)
+            routes.compare(scene, LARGE_ROUNDS)
+            push.memory(scene)
 
 
 def _startup(user: Devreg) -> None:
@@ -53,22 +61,6 @@ def _trust(engine: Engine, user: Devreg) -> None:
         user.ok("trust", f"bench{number}.invalid:5000")
 
     _tell("devreg trust against the engine's own reload", *_alternately(change, lambda _: reload(engine)))
-
-
-def _fresh_push(engine: Engine, user: Devreg, address: str) -> None:
-    """Three layers that the registry has never seen, other ones each time."""
-
-    def image(side: str, number: int) -> str:
-        name = f"{address}/bench/{side}:{number}"
-        with closing(engine.client()) as client:
-            return multi_layer_image(client, name, megabytes_each=MEGABYTES_A_LAYER)
-
-    ours = [image("ours", number) for number in range(ROUNDS)]
-    theirs = [image("theirs", number) for number in range(ROUNDS)]
-    _tell(
-        f"devreg push against docker push, 3 fresh layers of {MEGABYTES_A_LAYER} MB",
-        *_alternately(lambda n: user.ok("push", ours[n]), lambda n: run("docker", "push", theirs[n], env=user.env)),
-    )
 
 
 def _repeated_push(engine: Engine, user: Devreg, address: str) -> None:

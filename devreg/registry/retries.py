@@ -1,0 +1,54 @@
+"""How often a write is tried again: after growing pauses, or those that the registry asks for, a minute in all."""
+
+from __future__ import annotations
+
+import httpx
+
+from devreg.registry.transport import RETRY
+
+PASSING = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.TimeoutException)
+"""What may be over at the next try."""
+
+WRITING = RETRY.copy_with(
+    total=6,
+    allowed_methods=("POST", "PUT"),
+    status_forcelist=(408, 429, 500, 502, 503, 504, 507),
+    retry_on_exceptions=PASSING,
+    backoff_factor=0.5,
+)
+"""For writes that may be done twice. Its pauses together are a minute at most."""
+
+ONE_TRY = RETRY.copy_with(total=0)
+
+_LONGEST = 60  # seconds
+
+
+def passes(response: httpx.Response) -> bool:
+    """Whether the same request may be answered otherwise a little later."""
+    return response.status_code in (408, 429) or response.status_code >= 500
+
+
+class Patience:
+    """The tries that are left to somebody who repeats a whole conversation, not a single request."""
+
+    def __init__(self) -> None:
+        self._retry = WRITING
+
+    def renew(self) -> None:
+        """There was progress: all tries are left again."""
+        self._retry = WRITING
+
+    def wait(self, response: httpx.Response | None) -> bool:
+        """Sleep until the next try, as long as `response` asks for. False, at once, when there should be none."""
+        if self._retry.is_exhausted() or _asked_for(response) > _LONGEST:
+            return False
+        self._retry = self._retry.increment()
+        self._retry.sleep(response if response is not None else ConnectionError())
+        return True
+
+
+def _asked_for(response: httpx.Response | None) -> float:
+    try:
+        return WRITING.parse_retry_after(response.headers["Retry-After"]) if response is not None else 0
+    except (KeyError, ValueError, OverflowError):
+        return 0

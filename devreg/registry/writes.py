@@ -1,0 +1,77 @@
+"""What the answers to writes mean: opened, so far, refused, stored."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+import httpx
+
+from devreg.model.errors import DevregError, UploadFailed
+from devreg.model.wire import printable, unusable
+from devreg.registry.refusals import described
+from devreg.registry.retries import ONE_TRY
+from devreg.registry.session import Session
+
+_RANGE = re.compile(r"(?:bytes[= ])?0-(\d{1,18})")
+_MISSING = re.compile(r"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})")
+_HINTS = {
+    413: "let the proxy before the registry take large requests; in nginx: client_max_body_size 0",
+    429: "it limits how often it may be asked: push again later",
+    507: "make room where the registry keeps its content, then push again",
+}
+
+
+def opened(response: httpx.Response) -> str:
+    """The Location of the upload that a POST has opened. Raises RegistryUnreachable where it has not."""
+    location: str = response.headers.get("Location", "")
+    if response.status_code != 202 or not location:
+        raise unusable("it did not open an upload")
+    return location
+
+
+def cancel(session: Session, response: httpx.Response) -> None:
+    """Throw the upload away that a POST has opened, or leave that to the registry, which does it some day."""
+    with suppress(DevregError):
+        session.ask("DELETE", session.follow(response, opened(response)), retry=ONE_TRY)
+
+
+def acknowledged(response: httpx.Response) -> int | None:
+    """How many bytes a registry says it has of an upload; None where it says nothing that can be relied on.
+
+    `0-0` is what they say both of no byte and of one (measured).
+    """
+    told = _RANGE.fullmatch(response.headers.get("Range", ""))
+    return int(told[1]) + 1 if told and int(told[1]) else None
+
+
+def refused(session: Session, response: httpx.Response, doing: str) -> DevregError:
+    """The error for a write that was answered otherwise than by a success. `doing` completes "cannot …"."""
+    status, after = response.status_code, response.headers.get("Retry-After")
+    if status < 400 or status in (401, 403):
+        return session.refusal(response, doing=doing)
+    message = f"cannot {doing}: {session.connection.address} answered {described(response)}"
+    if after:
+        message += f", Retry-After: {printable(after)}"
+    return UploadFailed(message, hint=_HINTS.get(status, "the registry's log tells more; then push again"))
+
+
+def incomplete(session: Session, response: httpx.Response, doing: str) -> DevregError:
+    """The error for a manifest that was refused: `refused`, but for the blobs that the registry does not have."""
+    if "BLOB_UNKNOWN" not in described(response):
+        return refused(session, response, doing)
+    missing = ", ".join(dict.fromkeys(_MISSING.findall(response.text))) or "a blob of it"
+    return UploadFailed(
+        f"cannot {doing}: the registry does not have {missing}",
+        hint="push again: it may have been deleted meanwhile, or lies on another node of the registry",
+    )
+
+
+def check_digest(response: httpx.Response, digest: str) -> None:
+    """Raise UploadFailed where the registry has stored something else than was sent."""
+    told = response.headers.get("Docker-Content-Digest", digest)
+    if told != digest:
+        raise UploadFailed(
+            f"the registry has stored {printable(told)} where {digest} was sent",
+            hint="push again; if it stays so, look at what stands between (proxy, load balancer)",
+        )
