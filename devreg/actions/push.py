@@ -24,7 +24,7 @@ from devreg.host.push_cache import PushCache
 from devreg.model.address import Address
 from devreg.model.engine import LocalImage
 from devreg.model.errors import DevregError, NotFound, UsageError
-from devreg.model.events import Listener, Step
+from devreg.model.events import Listener, Step, Warn
 from devreg.model.manifest import parse_manifest
 from devreg.model.reference import Reference
 from devreg.model.results import Layers, Pushed
@@ -167,7 +167,7 @@ class _Push:
             return source.archived.raise_by(placer, source.target.tags)
         if self._wanted.pipe is None:
             raise AssertionError("without a pipe nothing is pushed from one")
-        return piped.raise_piped(placer, self._wanted.pipe)
+        return piped.raise_piped(placer, self._wanted.pipe, source.target.tags)
 
     def _raise_local(self, image: str, target: Target) -> Callable[[Reference], Pushed]:
         from devreg.actions import push_route
@@ -182,21 +182,43 @@ class _Push:
         planned = push_route.plan(engine, local, target, lambda: self._placer(target), via, no_clobber=no_clobber)
         source = Source(image, target)
         self._say(source, planned.route, planned.reason)
-        if planned.raise_by is None:
-            return lambda name: self._by_engine(engine, source, name, local)
+        if planned.route == "engine" or planned.raise_by is None:
+            return self._by_engine(engine, source, local, planned.raise_by)
         for name in target.references:
             images.tag(engine, image, name)
         placer = self._placer(target)
         return self._naming(source, placer, planned.raise_by(placer), local.id)
 
-    def _by_engine(self, engine: Engine, source: Source, name: Reference, local: LocalImage) -> Pushed:
+    def _by_engine(
+        self, engine: Engine, source: Source, local: LocalImage, raise_by: Callable[[Placer], Raised] | None
+    ) -> Callable[[Reference], Pushed]:
+        """What lets the engine push; from the first time on that it cannot, and devreg may, the image goes directly."""
         from devreg.actions import push_by_engine
 
-        pushed = push_by_engine.push(engine, source.word, name, self._wanted.timeout, self._listener)
-        if placer := self._placers.get((source.target.registry, source.target.repository)):
+        directly: Callable[[Reference], Pushed] | None = None
+
+        def finish(name: Reference) -> Pushed:
+            nonlocal directly
+            if directly is None:
+                try:
+                    pushed = push_by_engine.push(engine, source.word, name, self._wanted.timeout, self._listener)
+                    self._learn(source.target, local, pushed)
+                    return pushed
+                except push_by_engine.NotByEngine as error:
+                    if raise_by is None:
+                        raise
+                    self._listener(Warn(f"{error.message}; now directly"))
+                    placer = self._placer(source.target)
+                    placer.take_counts()
+                    directly = self._naming(source, placer, raise_by(placer), local.id)
+            return directly(name)
+
+        return finish
+
+    def _learn(self, target: Target, local: LocalImage, pushed: Pushed) -> None:
+        if placer := self._placers.get((target.registry, target.repository)):
             with suppress(DevregError):  # it is up; what the next push could learn of it is not worth a failure
                 learn_pushed(placer, local.id, local.diff_ids, pushed.digest)
-        return pushed
 
     def _naming(
         self, source: Source, placer: Placer, raised: Raised, image_id: str | None = None

@@ -13,8 +13,12 @@ from devreg.model.reference import Reference
 from devreg.model.results import Pushed
 
 
+class NotByEngine(UploadFailed):
+    """The engine did not push an image that devreg may push itself, as far as that can be known before it tries."""
+
+
 def push(engine: Engine, image: str, name: Reference, timeout: float, listener: Listener) -> Pushed:
-    """Tag and push an image. Raises UploadFailed with the registry's reason, NotAuthorized, NotFound."""
+    """Tag and push an image. Raises UploadFailed or NotByEngine with the registry's reason, NotAuthorized, NotFound."""
     registry = name.registry or Address("docker.io")
     images.tag(engine, image, name)
     credentials = stored.lookup(registry)
@@ -57,7 +61,7 @@ def _explained(error: UploadFailed, registry: Address, name: Reference, timeout:
         return NotAuthorized(error.message, hint=why.hint)
     except DevregError as why:
         return UploadFailed(error.message, hint=why.hint)
-    return UploadFailed(
+    return NotByEngine(
         error.message,
         hint="devreg reaches the registry and may write: `devreg push --via direct` may do what the engine does not",
     )

@@ -33,7 +33,7 @@ _HUB = "docker.io"
 
 @dataclass(frozen=True)
 class Planned:
-    """The way an image goes, and why. `raise_by` puts it up directly; None where the engine pushes."""
+    """The way an image goes, and why. `raise_by` puts it up directly; None where only the engine may do it."""
 
     route: Literal["engine", "direct"]
     reason: str
@@ -43,10 +43,10 @@ class Planned:
 def plan(
     engine: Engine, local: LocalImage, target: Target, placer: Callable[[], Placer], via: Via, *, no_clobber: bool
 ) -> Planned:
-    """Choose the way. Reads only. `placer` opens the registry.
+    """Choose the way. Nothing is sent for it, but layers are mounted. `placer` opens the registry.
 
-    Raises RefusedOverwrite, NotAuthorized, EngineUnreachable, and what opening the registry does where only
-    the direct way is wanted, or the tags there have to be known.
+    Raises RefusedOverwrite, NotAuthorized, EngineUnreachable, and what opening the registry does where only the direct
+    way is wanted, or the tags there have to be known.
     """
     if no_clobber:
         refuse_clobber(placer(), target.tags, local.id)
@@ -87,7 +87,7 @@ def _chosen(engine: Engine, local: LocalImage, target: Target, at: Placer, via: 
             obstacle=_obstacle(info, target, at),
         )
     )
-    return Planned(choice.route, choice.reason, directly if choice.route == "direct" else None)
+    return Planned(choice.route, choice.reason, directly)
 
 
 def _obstacle(info: EngineInfo, target: Target, at: Placer) -> Obstacle | None:

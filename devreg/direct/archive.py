@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devreg.archives.compressed import LONGEST_MAGIC, CompressedTar, method
+from devreg.archives.compressed import CompressedTar
 from devreg.archives.content import Stored
+from devreg.archives.inflate import LONGEST_MAGIC, method
 from devreg.archives.shelf import Folder, Shelf, Shelved, Tar, small
 from devreg.direct.docker_image import place_member, raise_missing
 from devreg.direct.known import known_layers, whole

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
 
-from devreg.archives.compressed import content_digest, method
+from devreg.archives.compressed import content_digest
 from devreg.archives.content import Deflated, Stored
 from devreg.archives.deflate import compressor_name
+from devreg.archives.inflate import method
 from devreg.archives.shelf import Shelved
 from devreg.direct.manifests import Raised, each_at_once
 from devreg.direct.placer import Blob, Meter, Placer

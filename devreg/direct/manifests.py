@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import TypeVar
 
 from devreg.direct.placer import Blob, Placer
@@ -44,15 +44,33 @@ def raise_root(placer: Placer, root: Root, content: Callable[[Descriptor], Conte
 
 
 def each_at_once(work: Callable[[T], None], items: Sequence[T]) -> None:
-    """Do something for each item, some at a time. The first failure keeps those from starting that have not begun."""
-    with ThreadPoolExecutor(_PARALLEL) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    """Do something for each item, some at a time. The first failure keeps those from starting that have not begun.
+
+    Ctrl-C waits for nothing that is under way: a request may hang for minutes. The end of the program would wait for
+    threads that are no daemons.
+    """
+    left, failures = iter(items), list[BaseException]()
+
+    def go() -> None:
+        for item in left:
+            try:
+                work(item)
+            except BaseException as error:
+                failures.append(error)
+            if failures:
+                break
+
+    threads = [Thread(target=go, daemon=True) for _ in items[:_PARALLEL]]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException as interrupt:
+        failures.append(interrupt)
+        raise
+    if failures:
+        raise failures[0]
 
 
 def name(placer: Placer, manifest: Raised, tag: str, *, no_clobber: bool = False) -> bool:

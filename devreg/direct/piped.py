@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, TypeVar
 
-from devreg.archives.compressed import content_digest, decompressed, method, peeked
+from devreg.archives.compressed import content_digest
 from devreg.archives.content import Stored
+from devreg.archives.inflate import decompressed, method, peeked
 from devreg.archives.one_pass import Member, Passed, one_pass
 from devreg.archives.spool import Spooled, spooled
 from devreg.archives.tar_headers import is_tar

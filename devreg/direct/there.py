@@ -8,6 +8,7 @@ from devreg.direct.manifests import Raised, clobbered, present
 from devreg.direct.placer import Placer
 from devreg.model.errors import DevregError, NotFound, RegistryUnreachable
 from devreg.model.manifest import Descriptor, parse_manifest
+from devreg.model.wire import json_object
 
 _PARALLEL = 8
 _DEEPEST = 4
@@ -57,12 +58,18 @@ def _is_whole(placer: Placer, found: Raised, depth: int) -> bool:
     with ThreadPoolExecutor(_PARALLEL) as pool:
         if None in pool.map(lambda blob: placer.registry.has_blob(placer.repository, blob.digest), blobs):
             return False
-    return depth < _DEEPEST and all(_has_child(placer, child, depth + 1) for child in manifest.children)
+    return depth < _DEEPEST and all(_has_child(placer, child, depth + 1) for child in _children(found.body))
 
 
-def _has_child(placer: Placer, child: Descriptor, depth: int) -> bool:
+def _children(body: bytes) -> list[str]:
+    """The digests of all manifests that an index names. Attestations too: registries ask for them as for the others."""
+    entries = json_object(body, "the manifest").get("manifests")
+    return [str(each.get("digest")) for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
+
+
+def _has_child(placer: Placer, child: str, depth: int) -> bool:
     try:
-        body, media_type, digest = placer.registry.manifest_body(placer.repository, child.digest)
-    except DevregError:
+        body, media_type, digest = placer.registry.manifest_body(placer.repository, child)
+        return _is_whole(placer, Raised(Descriptor(media_type, digest, len(body)), body), depth)
+    except DevregError:  # not there, or nothing that is known here
         return False
-    return _is_whole(placer, Raised(Descriptor(media_type, digest, len(body)), body), depth)

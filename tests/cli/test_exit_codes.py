@@ -150,7 +150,7 @@ def test_some_done_and_some_not_is_code_1(run: Run, request: pytest.FixtureReque
     assert outcome.code == 1
     assert outcome.out.startswith(f"{NOBODY}/app@sha256:")
     assert outcome.err.count("  next: ") == 2
-    assert "1 of 2 images were not pushed: nope:1" in outcome.err
+    assert "not all was pushed: nope:1 failed; up are" in outcome.err
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -55,7 +55,7 @@ def test_push_prints_the_digest_that_the_registry_has(user: Devreg, image: str, 
     repository, _, tag = image.partition(":")
     done = user.ok("push", image)
     assert done.stdout == f"{server.address}/{repository}@{digest_in_registry(server, repository, tag)}\n"
-    assert f"{server.address}/{image}" in done.stderr
+    assert f"pushing {image} to {server.address}/{repository}, " in done.stderr
     manifest = server.anybody.manifest(repository, tag).document
     assert len(manifest["layers"]) == 3
 
@@ -68,7 +68,8 @@ def test_push_as_json(user: Devreg, image: str, engine: Engine, server: Server) 
     assert pushed["image"] == image
     assert pushed["reference"] == f"{server.address}/{image}"
     assert pushed["digest"] == digest_in_registry(server, repository, tag)
-    assert pushed["route"] == "engine"
+    # A graph driver would compress on one core for each layer; the containerd store has the layers compressed.
+    assert pushed["route"] == ("direct" if user.host == engine.host else "engine")
     # The containerd store tells of no bytes for what is done within a moment.
     assert pushed["bytes_sent"] > 0 or user.host != engine.host
     assert pushed["layers"] == {"sent": 3, "mounted": 0, "existing": 0}
@@ -147,12 +148,12 @@ def test_push_without_login_ends_with_the_registrys_reason(
 ) -> None:
     del engine_of_user
     user.ok("logout")
-    done = user.fails(23, "push", image)
+    done = user.fails(21, "push", image)
     assert "log in" in done.stderr.lower() or "authoriz" in done.stderr.lower()
     assert f"devreg login {server.address}" in done.stderr
-    document = user.fails(23, "push", image, "--json").document
+    document = user.fails(21, "push", image, "--json").document
     assert document["ok"] is False
-    assert document["errors"][0]["code"] == "upload-failed"
+    assert document["errors"][0]["code"] == "not-authorized"
 
 
 def test_push_with_an_old_password_ends_with_the_registrys_reason(user: Devreg, image: str, server: Server) -> None:

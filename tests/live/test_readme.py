@@ -31,7 +31,7 @@ def test_every_example_is_known() -> None:
     assert README.count("```sh\n") == len(EXAMPLES)
 
 
-def test_the_examples_work_as_written(root: Devreg, address: str, spare_engine: Engine) -> None:
+def test_the_examples_work_as_written(root: Devreg, address: str, spare_engine: Engine, tmp_path: Path) -> None:
     with closing(spare_engine.client()) as client:
         multi_layer_image(client, "app:1.0")
     environment = {
@@ -41,7 +41,8 @@ def test_the_examples_work_as_written(root: Devreg, address: str, spare_engine: 
         "PATH": f"{Path(sys.executable).parent}:{search_path()}",
     }
     for name in ("daily", "push", "trust", "ci", "server"):
-        done = root.shell(EXAMPLES[name].replace("127.0.0.1:5000", address), env=environment)
+        script = EXAMPLES[name].replace("127.0.0.1:5000", address)
+        done = root.shell(f"cd {tmp_path}\n{script}", env=environment)
         assert done.code == 0, f"{name}: {done.stdout}\n{done.stderr}"
         if name == "daily":
             assert re.search(r"^1\.0\tsha256:", done.stdout, re.MULTILINE)

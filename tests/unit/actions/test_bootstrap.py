@@ -88,7 +88,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     monkeypatch.setenv("CI_PASSWORD", "right")
     monkeypatch.setattr("devreg.actions.login.login", world.login)
     monkeypatch.setattr("devreg.actions.login.accepted", world.accepted)
-    monkeypatch.setattr("devreg.actions.push.pull", world.pull)
+    monkeypatch.setattr("devreg.actions.pull.pull", world.pull)
     monkeypatch.setattr("devreg.actions.bootstrap.open_engine", lambda: None)
     monkeypatch.setattr("devreg.actions.would_pull.is_here", lambda _, name: str(name) in world.images)
     monkeypatch.setattr("devreg.actions.would_pull.newer", lambda *_, **__: "sha256:2" if world.outdated else None)

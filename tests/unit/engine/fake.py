@@ -21,6 +21,9 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.unit.engine import stored
+from tests.unit.engine.stored import Image
+
 DIGEST = f"sha256:{'d' * 64}"
 SOMEBODY_WAS_FASTER = 9
 PUSH_LINES: list[dict[str, Any]] = [
@@ -99,6 +102,8 @@ class FakeEngine:
     `refusals` maps `METHOD /path-prefix` to a status and a message; `seed` holds files that new containers of a name
     find in their volumes; with `breaks_off` streams end in the middle. What is in `meanwhile` happens, one thing each
     time, just before a program runs in a container. `reloads` are the times at which it has read its settings.
+    `contents` is what images consist of, by their id: those that have none cannot be saved. While `saved` has content,
+    it is what saving an image gives. `push_refusals` is why tags are not pushed.
     """
 
     def __init__(self) -> None:
@@ -109,11 +114,15 @@ class FakeEngine:
             "Driver": "overlay2",
             "RegistryConfig": {"IndexConfigs": {}, "InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": None},
         }
+        self.version: dict[str, Any] = {**_VERSION}
         self.images: dict[str, str] = {}
+        self.contents: dict[str, Image] = {}
+        self.saved: list[bytes] = []
         self.containers: dict[str, Held] = {}
         self.networks: dict[str, dict[str, str]] = {}
         self.volumes: dict[str, dict[str, str]] = {}
         self.push_lines = list(PUSH_LINES)
+        self.push_refusals: dict[str, str] = {}
         self.pull_lines = list(PULL_LINES)
         self.reloads: list[float] = []
         self.seed: dict[str, dict[str, bytes]] = {}
@@ -132,6 +141,26 @@ class FakeEngine:
         self._made += 1
         self.containers[held.id] = held
         return held
+
+    def keeps_in_containerd(self) -> None:
+        """Images are blobs in containerd's store from now on."""
+        self.info["DriverStatus"] = [["driver-type", "io.containerd.snapshotter.v1"]]
+
+    @property
+    def has_containerd(self) -> bool:
+        return "DriverStatus" in self.info
+
+    def add(self, name: str, image: Image) -> str:
+        """An image under a name; its id."""
+        self.images[name] = id = image.manifest_digest if self.has_containerd else image.id
+        self.contents[id] = image
+        return id
+
+    def named(self, name: str) -> str | None:
+        """The id of an image, by its name, its id or the beginning of that."""
+        whole = name if name.startswith("sha256:") else f"sha256:{name}"
+        ids = (id for id in self.images.values() if id.startswith(whole))
+        return self.images.get(name) or self.images.get(f"{name}:latest") or next(ids, None)
 
     def requests(self, method: str, pattern: str) -> list[Request]:
         """What it was asked."""
@@ -187,15 +216,56 @@ def _missing(what: str, name: str) -> Reply:
 
 
 def _inspect_image(engine: FakeEngine, _request: Request, name: str) -> Reply:
-    found = {tag: id for tag, id in engine.images.items() if name in (tag, id) or id.startswith(f"sha256:{name}")}
-    if not found:
+    id = engine.named(name)
+    if id is None:
         return _missing("image", name)
-    return _json({"Id": next(iter(found.values())), "RepoTags": list(found)})
+    content = engine.contents.get(id, Image(()))
+    return _json(
+        {
+            "Id": id,
+            "RepoTags": [tag for tag, each in engine.images.items() if each == id],
+            "RootFS": {"Type": "layers", "Layers": content.diff_ids},
+            "Size": sum(map(len, content.layers)),
+            "Os": "linux",
+            "Architecture": "amd64",
+        }
+    )
+
+
+def _history(engine: FakeEngine, _request: Request, name: str) -> Reply:
+    """From the top down, with a step that made no layer."""
+    id = engine.named(name)
+    if id is None:
+        return _missing("image", name)
+    layers = engine.contents.get(id, Image(())).layers
+    return _json([{"Id": id, "Size": 0}, *({"Id": "<missing>", "Size": len(each)} for each in reversed(layers))])
+
+
+def _save(engine: FakeEngine, _request: Request, name: str) -> Reply:
+    """As HTTP/1.0: the answer ends where the connection does."""
+    id = engine.named(name)
+    if id is None:
+        return _missing("image", name)
+    content = engine.contents[id]
+    if engine.saved:
+        body = engine.saved.pop(0)
+    else:
+        whole = engine.has_containerd
+        body = stored.tarred(stored.layout(content)) if whole else stored.docker_archive([(content, ())])
+    return Reply(200, body, {"Content-Type": "application/x-tar", "Connection": "close"})
 
 
 def _tag(engine: FakeEngine, request: Request, name: str) -> Reply:
-    engine.images[f"{request.query['repo']}:{request.query['tag']}"] = engine.images[name]
+    id = engine.named(name)
+    if id is None:
+        return _missing("image", name)
+    engine.images[f"{request.query['repo']}:{request.query['tag']}"] = id
     return Reply(201)
+
+
+def _push(engine: FakeEngine, request: Request, _name: str) -> Reply:
+    refused = engine.push_refusals.get(request.query.get("tag", ""))
+    return _lines(engine, [{"error": refused}] if refused else engine.push_lines)
 
 
 def _create_image(engine: FakeEngine, request: Request) -> Reply:
@@ -356,16 +426,18 @@ def _distribution(engine: FakeEngine, _request: Request, name: str) -> Reply:
 
 _VERSION = {"ApiVersion": "1.47", "MinAPIVersion": "1.24", "Version": "28.5.2", "Components": [{"Name": "Engine"}]}
 _ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
-    ("GET", "/version", lambda _engine, _request: _json(_VERSION)),
+    ("GET", "/version", lambda engine, _request: _json(engine.version)),
     ("GET", "/_ping", lambda _engine, _request: Reply(200, b"OK")),
     ("GET", "/info", lambda engine, _request: _json(engine.info)),
     ("GET", "/events", _events),
     ("GET", "/distribution/(.+)/json", _distribution),
     ("GET", "/images/json", lambda engine, _request: _json([{"Id": id} for id in set(engine.images.values())])),
     ("GET", "/images/(.+)/json", _inspect_image),
+    ("GET", "/images/(.+)/history", _history),
+    ("GET", "/images/(.+)/get", _save),
     ("POST", "/images/create", _create_image),
     ("POST", "/images/(.+)/tag", _tag),
-    ("POST", "/images/(.+)/push", lambda engine, _request, _name: _lines(engine, engine.push_lines)),
+    ("POST", "/images/(.+)/push", _push),
     ("DELETE", "/images/(.+)", _remove_image),
     ("GET", "/containers/json", _list_containers),
     ("POST", "/containers/create", _create_container),

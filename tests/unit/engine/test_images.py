@@ -10,10 +10,12 @@ import pytest
 from devreg.engine import images
 from devreg.engine.client import Engine, connect
 from devreg.model.credentials import Credentials
+from devreg.model.engine import LocalImage
 from devreg.model.errors import DevregError, EngineRefused, NotAuthorized, NotFound, RegistryUnreachable, UploadFailed
 from devreg.model.events import Event, Layer, Listener, silent
 from devreg.model.reference import Reference
 from tests.unit.engine.fake import DIGEST, FakeEngine
+from tests.unit.engine.stored import image
 
 Job = Callable[[Engine, Reference, Credentials | None, Listener], object]
 NAME = Reference.parse("reg.example:5000/team/app:1")
@@ -152,8 +154,40 @@ def test_an_engine_that_goes_away_is_not_taken_for_a_missing_image(engine: Engin
         ("cafe", False),
         ("app:1", False),
         ("abc", False),
+        (f"sha256:abcdef012345{'0' * 52}", True),
+        ("sha256:abcdef", True),
+        ("sha256:fedcba", False),
     ],
 )
 def test_an_id_is_told_from_a_name(engine: Engine, fake: FakeEngine, image: str, expected: bool) -> None:
     fake.images |= {"app:2": f"sha256:abcdef012345{'0' * 52}", "beef": f"sha256:{'1' * 64}"}
     assert images.is_id(engine, image) is expected
+
+
+APP = image("base", "app", size=1000)
+
+
+def test_what_the_engine_says_of_an_image(engine: Engine, fake: FakeEngine) -> None:
+    fake.add("app:2", APP)
+    expected = LocalImage(APP.id, tuple(APP.diff_ids), sum(map(len, APP.layers)), "linux/amd64")
+    assert images.local(engine, "app:2") == expected
+    assert images.local(engine, APP.id[7:19]) == expected
+    with pytest.raises(NotFound, match="no local image nope"):
+        images.local(engine, "nope")
+
+
+def test_the_sizes_of_layers_are_in_the_history(engine: Engine, fake: FakeEngine) -> None:
+    fake.add("app:2", APP)
+    local = images.local(engine, "app:2")
+    base, app = APP.diff_ids
+    assert images.layer_sizes(engine, local, [app, base]) == (len(APP.layers[1]), len(APP.layers[0]))
+    assert images.layer_sizes(engine, local, []) == ()
+    other = LocalImage(APP.id, (base, app, DIGEST), 0)
+    assert images.layer_sizes(engine, other, [app, DIGEST]) == (None, None)
+
+
+def test_the_layers_of_all_images(engine: Engine, fake: FakeEngine) -> None:
+    other = image("base", "other", size=1000)
+    fake.add("app:2", APP)
+    fake.add("other:1", other)
+    assert images.all_layers(engine) == {*APP.diff_ids, *other.diff_ids}
