@@ -20,6 +20,7 @@ from devreg.direct import manifests, piped
 from devreg.direct.known import learn_pushed
 from devreg.direct.manifests import Raised
 from devreg.direct.placer import Placer
+from devreg.direct.there import refuse_clobber
 from devreg.host.push_cache import PushCache
 from devreg.model.address import Address
 from devreg.model.engine import LocalImage
@@ -164,6 +165,8 @@ class _Push:
 
     def _raise_archived(self, source: Source, placer: Placer) -> Raised:
         if source.archived is not None:
+            if self._wanted.no_clobber:
+                refuse_clobber(placer, source.target.tags, source.archived.id)
             return source.archived.raise_by(placer, source.target.tags)
         if self._wanted.pipe is None:
             raise AssertionError("without a pipe nothing is pushed from one")

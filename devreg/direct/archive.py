@@ -24,8 +24,10 @@ from devreg.model.oci_layout import Root
 
 @dataclass(frozen=True)
 class InArchive:
-    """An image that an archive holds. `names`: what the archive calls it; `raise_by`: puts up all but its name."""
+    """An image that an archive holds. `id`: the digest of its config, or of itself where it is kept as it is; `names`:
+    what the archive calls it; `raise_by`: puts up all but its name."""
 
+    id: str
     names: tuple[str, ...]
     raise_by: Callable[[Placer, Sequence[str]], Raised]
 
@@ -79,7 +81,7 @@ def _verbatim(shelf: Shelf, root: Root) -> InArchive:
     def content(blob: Descriptor) -> Stored:
         return Stored(members[blob.digest].open, blob.digest, blob.size, blob.digest)
 
-    return InArchive(root.names, lambda placer, _tags: raise_root(placer, root, content))
+    return InArchive(root.descriptor.digest, root.names, lambda placer, _tags: raise_root(placer, root, content))
 
 
 def _converted(shelf: Shelf, image: ArchivedImage) -> InArchive:
@@ -93,7 +95,7 @@ def _converted(shelf: Shelf, image: ArchivedImage) -> InArchive:
             return there
         return raise_missing(placer, image, known, lambda each: place_member(placer, each, members[each]))
 
-    return InArchive(image.names, raise_by)
+    return InArchive(image.id, image.names, raise_by)
 
 
 def _needed(shelf: Shelf, name: str) -> Shelved:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -441,10 +442,10 @@ class TestNoClobber:
         assert here.requests("POST", "/") == []
 
     def test_an_archive(self, run: Run, store: Store, server: ScriptedServer, folder: Path) -> None:
-        del server
         store.tag("app", "1")
         saved(folder, (APP, ("app:1",)))
         assert run("push", "saved.tar", "--no-clobber").code == 24
+        assert sent(server) == []
         assert store.tags("app") == {"1": registry.DIGEST}
         assert run("push", "saved.tar").code == 0
         assert run("push", "saved.tar", "--no-clobber").code == 0
@@ -845,8 +846,30 @@ class TestInterrupted:
         assert store.manifests == {}
         before = len(server.asked)
         assert run("push", "saved.tar").code == 0
-        assert sum(len(each.body) for each in server.asked[before:]) < 10_000
+        assert sum(len(each.body) for each in server.asked[before:]) < 4_000_000  # of 6 MB
         assert store.diff_ids("app", "1") == big.diff_ids
+
+    def test_it_does_not_wait_for_an_upload_that_hangs(self, serve: Serve, big: Image) -> None:
+        del big
+        store, free = Store(), Event()
+
+        def hang(asked: Asked) -> None:
+            if asked.method == "PATCH":
+                store.before = lambda _asked: None
+                process.send_signal(signal.SIGINT)
+                free.wait(SECONDS)
+
+        store.before = hang
+        serve(store)
+        try:
+            with subprocess.Popen(
+                [*DEVREG, "push", "saved.tar"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            ) as process:
+                _, err = process.communicate(timeout=SECONDS / 2)
+        finally:
+            free.set()
+        assert process.returncode == 130
+        assert b"Traceback" not in err
 
 
 def test_help_fits_in_80_columns(run: Run) -> None:
