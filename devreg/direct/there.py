@@ -32,7 +32,7 @@ def refuse_clobber(placer: Placer, tags: tuple[str, ...], image_id: str) -> None
     for tag in tags:
         now = present(placer, tag)
         if now is not None and _of(placer, tag, image_id) is None:
-            raise clobbered(placer, tag, now, image_id)
+            raise clobbered(placer, tag, now, f"the image {image_id}")
 
 
 def _of(placer: Placer, reference: str, image_id: str) -> Raised | None:
