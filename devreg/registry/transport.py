@@ -28,15 +28,15 @@ MAX_SECONDS = 300
 RETRY = Retry(
     total=4,
     allowed_methods=("GET", "HEAD"),
-    status_forcelist=(429, 502, 503, 504),
+    status_forcelist=(429, 500, 502, 503, 504),
     retry_on_exceptions=(httpx.NetworkError, httpx.RemoteProtocolError),  # not time-outs: those were patience enough
     backoff_factor=0.25,
     backoff_jitter=0.5,
     max_backoff_wait=30,
     total_timeout=60,
 )
-PROBE_RETRY = RETRY.copy_with(retry_on_exceptions=())
-"""For the question which scheme a registry speaks: there a refused connection is an answer."""
+PROBE_RETRY = RETRY.copy_with(retry_on_exceptions=(httpx.ReadError, httpx.RemoteProtocolError))
+"""For the question which scheme a registry speaks: there a refused connection is an answer, a broken one is none."""
 
 
 def transport(connection: Connection, scheme: str) -> httpx.BaseTransport:

@@ -63,7 +63,8 @@ def incomplete(session: Session, response: httpx.Response, doing: str) -> Devreg
     missing = ", ".join(dict.fromkeys(_MISSING.findall(response.text))) or "a blob of it"
     return UploadFailed(
         f"cannot {doing}: the registry does not have {missing}",
-        hint="push again: it may have been deleted meanwhile, or lies on another node of the registry",
+        hint="push again: it may have been deleted meanwhile, or lie on another node; "
+        "layers that are had from URLs a registry takes only where its validation.manifests.urls allow them",
     )
 
 

@@ -19,6 +19,7 @@ from tests.live.lab.run import run
 from tests.live.lab.wire import OCI_MANIFEST
 
 ENGINES = ("graph driver", "containerd store")
+WAYS = ("engine", "direct")
 
 
 @pytest.fixture(params=ENGINES)
@@ -51,32 +52,41 @@ def digest_in_registry(server: Server, repository: str, tag: str) -> str:
     return server.anybody.manifest(repository, tag).one("Docker-Content-Digest")
 
 
-def test_push_prints_the_digest_that_the_registry_has(user: Devreg, image: str, server: Server) -> None:
+@pytest.mark.parametrize("via", WAYS)
+def test_push_prints_the_digest_that_the_registry_has(user: Devreg, image: str, server: Server, via: str) -> None:
     repository, _, tag = image.partition(":")
-    done = user.ok("push", image)
+    done = user.ok("push", image, "--via", via)
     assert done.stdout == f"{server.address}/{repository}@{digest_in_registry(server, repository, tag)}\n"
-    assert f"pushing {image} to {server.address}/{repository}, " in done.stderr
+    assert f"pushing {image} to {server.address}/{repository}, {via}: as asked for\n" in done.stderr
     manifest = server.anybody.manifest(repository, tag).document
     assert len(manifest["layers"]) == 3
 
 
-def test_push_as_json(user: Devreg, image: str, engine: Engine, server: Server) -> None:
+@pytest.mark.parametrize("via", WAYS)
+def test_push_as_json(user: Devreg, image: str, engine: Engine, server: Server, via: str) -> None:
     repository, _, tag = image.partition(":")
-    first = user.ok("push", image, "--json").document
+    first = user.ok("push", image, "--json", "--via", via).document
     assert (first["schema"], first["command"], first["ok"], first["changed"]) == ("devreg/1", "push", True, True)
     (pushed,) = first["data"]["pushed"]
     assert pushed["image"] == image
     assert pushed["reference"] == f"{server.address}/{image}"
     assert pushed["digest"] == digest_in_registry(server, repository, tag)
-    # A graph driver would compress on one core for each layer; the containerd store has the layers compressed.
-    assert pushed["route"] == ("direct" if user.host == engine.host else "engine")
+    assert pushed["route"] == via
     # The containerd store tells of no bytes for what is done within a moment.
-    assert pushed["bytes_sent"] > 0 or user.host != engine.host
+    assert pushed["bytes_sent"] > 0 or (via == "engine" and user.host != engine.host)
     assert pushed["layers"] == {"sent": 3, "mounted": 0, "existing": 0}
-    (again,) = user.ok("push", image, "--json").data["pushed"]
+    (again,) = user.ok("push", image, "--json", "--via", via).data["pushed"]
     assert again["layers"] == {"sent": 0, "mounted": 0, "existing": 3}
     assert again["bytes_sent"] == 0
     assert again["digest"] == pushed["digest"]
+
+
+def test_the_way_and_its_reason_are_one_line(user: Devreg, image: str, engine: Engine, server: Server) -> None:
+    way = "direct" if user.host == engine.host else "engine"  # what the containerd store has is compressed
+    said = user.ok("push", image).stderr
+    (line,) = [line for line in said.splitlines() if f"pushing {image} to {server.address}/" in line]
+    assert f", {way}: " in line
+    assert ", direct: it is there already\n" in user.ok("push", image).stderr
 
 
 def test_a_pushed_image_comes_back_by_pull(user: Devreg, image: str, engine_of_user: Engine, server: Server) -> None:
@@ -143,26 +153,23 @@ def test_tag_gives_the_name_in_the_registry(user: Devreg, image: str, engine_of_
         assert {f"{server.address}/{image}", f"{server.address}/other:2"} <= set(sdk.images.get(image).tags)
 
 
-def test_push_without_login_ends_with_the_registrys_reason(
-    user: Devreg, image: str, server: Server, engine_of_user: Engine
-) -> None:
-    del engine_of_user
+@pytest.mark.parametrize("via", WAYS)
+def test_push_without_login_ends_with_the_registrys_reason(user: Devreg, image: str, server: Server, via: str) -> None:
     user.ok("logout")
-    done = user.fails(21, "push", image)
+    done = user.fails(21, "push", image, "--via", via)
     assert "log in" in done.stderr.lower() or "authoriz" in done.stderr.lower()
     assert f"devreg login {server.address}" in done.stderr
-    document = user.fails(21, "push", image, "--json").document
-    assert document["ok"] is False
-    assert document["errors"][0]["code"] == "not-authorized"
 
 
 def test_push_with_an_old_password_ends_with_the_registrys_reason(user: Devreg, image: str, server: Server) -> None:
     config = user.config()
     config["auths"][server.address]["auth"] = "cHVzaGVyOm9sZA=="  # pusher:old
     user.config_file.write_text(json.dumps(config))
-    done = user.fails(21, "push", image)
-    assert "cHVzaGVyOm9sZA==" not in done.stderr
-    assert f"devreg login {server.address}" in done.stderr
+    document = user.fails(21, "push", image, "--json").document
+    assert document["ok"] is False
+    assert document["errors"][0]["code"] == "not-authorized"
+    assert f"devreg login {server.address}" in document["errors"][0]["hint"]
+    assert "cHVzaGVyOm9sZA==" not in str(document)
 
 
 def test_unknown_images(devreg: Devreg) -> None:
@@ -180,7 +187,8 @@ def test_a_registry_that_is_down(user: Devreg, image: str) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     assert nowhere in user.fails(20, "repos", nowhere).stderr
     assert nowhere in user.fails(20, "pull", f"{nowhere}/{image}").stderr
-    assert nowhere in user.fails(23, "push", image, "--to", nowhere).stderr
+    for via, code in (("auto", 23), ("engine", 23), ("direct", 20)):
+        assert nowhere in user.fails(code, "push", image, "--to", nowhere, "--via", via).stderr
 
 
 def test_a_registry_that_ends_in_the_middle_of_an_upload(newer_devreg: Devreg, newer_engine: Engine) -> None:
@@ -191,7 +199,8 @@ def test_a_registry_that_ends_in_the_middle_of_an_upload(newer_devreg: Devreg, n
         thread = Thread(target=listener.serve_forever)
         thread.start()
         try:
-            newer_devreg.fails(23, "push", name, "--to", f"127.0.0.1:{listener.server_address[1]}")
+            to = f"127.0.0.1:{listener.server_address[1]}"
+            newer_devreg.fails(23, "push", name, "--to", to, "--via", "engine")
         finally:
             listener.shutdown()
             thread.join()
@@ -225,9 +234,10 @@ def test_no_permission_on_the_socket(devreg: Devreg) -> None:
 
 
 def test_ctrl_c_ends_a_push_cleanly(user: Devreg, engine_of_user: Engine, server: Server) -> None:
+    """The engine's: for the other see test_push_killed.py."""
     with client(engine_of_user) as sdk:
         name = multi_layer_image(sdk, f"interrupted{ENGINES.index(engine_name(user, server))}:1", 2, 25)
-    process = user.start("push", name)
+    process = user.start("push", name, "--via", "engine")
     assert process.stderr is not None
     while "pushing" not in process.stderr.readline():
         assert process.poll() is None
@@ -250,6 +260,7 @@ def engine_name(user: Devreg, server: Server) -> str:
 
 
 def test_passwords_are_in_no_output_and_in_no_process_list(user: Devreg, image: str, server: Server) -> None:
+    """One user's push goes directly, the other's by the engine."""
     encoded = str(user.config()["auths"][server.address]["auth"])
     process = user.start("push", image)
     listed = ""

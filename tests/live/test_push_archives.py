@@ -2,9 +2,10 @@
 
 import gzip
 import json
+import subprocess
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -67,29 +68,28 @@ def packed(folder: Path, file: Path) -> Path:
     return file
 
 
-def roots(folder: Path) -> list[str]:
-    """The digests that a layout names."""
-    return [each["digest"] for each in json.loads((folder / "index.json").read_text())["manifests"]]
-
-
-def given(form: str, tar: Path, folder: Path) -> str:
-    """The words of a shell that push an archive in one of FORMS; `folder` is for what it is made into."""
+def given(form: str, tar: Path, folder: Path) -> tuple[str, Path]:
+    """An archive in one of FORMS, made in `folder`: what devreg is told, and the file for its standard input."""
     if form == "folder":
         with tarfile.open(tar) as archive:
             archive.extractall(folder / "unpacked")  # noqa: S202  # docker has made it
-        return f"push {folder}/unpacked"
+        return str(folder / "unpacked"), Path("/dev/null")
     if form.endswith("compressed"):
-        packed = folder / "image.tar.gz"
-        packed.write_bytes(gzip.compress(tar.read_bytes(), 1))
-        tar = packed
-    return f"push - < {tar}" if form.startswith("pipe") else f"push {tar}"
+        file = folder / "image.tar.gz"
+        file.write_bytes(gzip.compress(tar.read_bytes(), 1))
+        tar = file
+    return ("-", tar) if form.startswith("pipe") else (str(tar), Path("/dev/null"))
 
 
-def pushed(user: Devreg, words: str, *more: str) -> str:
-    """Push by a shell; the digest that is printed."""
-    command, _, pipe = words.partition(" < ")
-    line = f'"$@" < {pipe or "/dev/null"}'
-    done = run("sh", "-c", line, "sh", *user.command(*command.split(), *more), check=False)
+def push(user: Devreg, archive: tuple[str, Path], *more: str) -> subprocess.CompletedProcess[str]:
+    """Push what `given` gave."""
+    word, stdin = archive
+    return run("sh", "-c", '"$@" < "$0"', stdin, *user.command("push", word, *more), check=False)
+
+
+def pushed(user: Devreg, archive: tuple[str, Path], *more: str) -> str:
+    """Push what `given` gave; the digest that is printed."""
+    done = push(user, archive, *more)
     assert done.returncode == 0, done.stderr
     assert ", direct: it is an archive\n" in done.stderr
     return done.stdout.strip().partition("@")[2]
@@ -138,12 +138,14 @@ def test_what_skopeo_copies_is_kept(
 ) -> None:
     name = f"copied/{form.replace(', ', '-')}:1"
     digest = pushed(user, given(form, packed(source.copied, tmp_path / "layout.tar"), tmp_path), "--as", name)
-    assert [digest] == roots(source.copied)
+    (root,) = json.loads((source.copied / "index.json").read_text())["manifests"]
+    assert digest == root["digest"]
     found = contents(Wire(registry.address), name.partition(":")[0])
     blobs = {f"sha256:{each.name}": each.stat().st_size for each in (source.copied / "blobs/sha256").iterdir()}
     blobs.pop(digest)
     assert (found.tags, found.blobs) == ({"1": digest}, blobs)
-    assert pulled(engine, f"{registry.address}/{name}").id == source.id
+    config = Wire(registry.address).manifest(name.partition(":")[0], "1").document["config"]
+    assert pulled(engine, f"{registry.address}/{name}").id == config["digest"]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -165,9 +167,17 @@ def test_an_index_of_platforms_and_attestations_is_kept(
     assert pulled(engine, f"{registry.address}/{name}").attrs["Architecture"] == "amd64"
 
 
+@pytest.fixture
+def tolerant(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A registry that takes manifests with URLs in them, which it does not as it comes."""
+    monkeypatch.setenv("REGISTRY_VALIDATION_DISABLED", "true")
+    with plain_registry(tmp_path, cache) as server:
+        yield server
+
+
 @pytest.mark.parametrize("form", ["file", "pipe"])
 def test_a_layer_from_elsewhere_and_an_empty_one_are_kept(
-    form: str, user: Devreg, registry: Server, tmp_path: Path
+    form: str, user: Devreg, tolerant: Server, tmp_path: Path
 ) -> None:
     layout, name = Layout(tmp_path / "layout"), f"odd/{form}:1"
     urls = {"urls": ["http://127.0.0.1:1/layer"]}
@@ -178,8 +188,8 @@ def test_a_layer_from_elsewhere_and_an_empty_one_are_kept(
     root = layout.add_json(OCI_INDEX, index)
     layout.finish(root)
     tar = packed(layout.folder, tmp_path / "layout.tar")
-    assert pushed(user, given(form, tar, tmp_path), "--as", name) == root["digest"]
-    found = contents(Wire(registry.address), name.partition(":")[0])
+    assert pushed(replace(user, registry=tolerant.address), given(form, tar, tmp_path), "--as", name) == root["digest"]
+    found = contents(Wire(tolerant.address), name.partition(":")[0])
     assert found.tags == {"1": root["digest"]}
     assert digest_of(b"") in found.blobs
     assert elsewhere["digest"] not in found.blobs
@@ -202,12 +212,9 @@ def test_what_is_damaged_leaves_nothing_behind(
             layer.write_bytes(content[:-2048] + b"x" * 1024 + content[-1024:])
         packed(unpacked, tar)
     name = f"damaged/{damage.replace(' ', '-')}"
-    for words in (f"push {tar}", f"push - < {tar}"):
-        command, _, pipe = words.partition(" < ")
-        line = f'"$@" < {pipe or "/dev/null"}'
-        done = run("sh", "-c", line, "sh", *user.command(*command.split(), "--as", f"{name}:1"), check=False)
-        assert done.returncode not in (0, 3), done.stderr
+    for form in ("file", "pipe"):
+        done = push(user, given(form, tar, tmp_path), "--as", f"{name}:1")
+        assert done.returncode == 23, done.stderr
         assert "the archive cannot be pushed" in done.stderr
-        assert "Traceback" not in done.stderr
     tags = Wire(registry.address)("GET", f"/v2/{name}/tags/list")
     assert not tags.document.get("tags")
