@@ -35,11 +35,7 @@ def diff(engine: Engine, image: str, name: Reference, *, timeout: float) -> Diff
         absent = [each for each in local.diff_ids if each not in up]
         remote = _remote(registry, name)
         there, layers = (None, ()) if remote is None else _image(registry, name, remote, local)
-    same = there is not None and local.id in (
-        there.digest,
-        there.config.digest if there.config else "",
-        remote_id(remote),
-    )
+    same = local.id in _ids(remote, there)
     wanted = [] if same else _not_here(engine, local, layers)
     sizes = images.layer_sizes(engine, local, absent)
     return Difference(
@@ -55,9 +51,10 @@ def diff(engine: Engine, image: str, name: Reference, *, timeout: float) -> Diff
     )
 
 
-def remote_id(remote: Manifest | None) -> str:
-    """The digest of an index, by which containerd's store knows an image."""
-    return remote.digest if remote else ""
+def _ids(remote: Manifest | None, image: Manifest | None) -> set[str]:
+    """What engines may know the image by: containerd's store by the index or manifest, graph drivers by the config."""
+    manifests = {each.digest for each in (remote, image) if each}
+    return manifests | {image.config.digest} if image and image.config else manifests
 
 
 def _remote(registry: Registry, name: Reference) -> Manifest | None:

@@ -80,7 +80,6 @@ def _chosen(engine: Engine, local: LocalImage, target: Target, at: Placer, via: 
             size=local.size,
             layers=len(local.diff_ids),
             missing=images.layer_sizes(engine, local, [each for each in local.diff_ids if each not in known]),
-            described=False,  # it would have been found
             cores=info.cores,
             containers_store=info.containers_store,
             readable=stored is not None,

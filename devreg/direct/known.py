@@ -69,7 +69,7 @@ def learn_pushed(placer: Placer, image_id: str, layers: Sequence[str], digest: s
 def whole(placer: Placer, image_id: str, layers: Sequence[str], known: dict[str, Descriptor]) -> Raised | None:
     """The manifest of an image all of whose blobs are there, its config too; None where something is missing.
 
-    No byte of the image is needed for it. Where a tag of the image is there, its own manifest is taken.
+    No byte of the image is needed for it.
     """
     if not all(each in known for each in layers):
         return None

@@ -10,7 +10,6 @@ from devreg.host.push_cache import PushCache
 from devreg.model import docker_manifest
 from devreg.model.address import Address
 from devreg.model.content import Content
-from devreg.model.errors import NotFound
 from devreg.model.events import Layer, Listener
 from devreg.model.manifest import Descriptor
 from devreg.model.results import Layers
@@ -86,12 +85,12 @@ class Placer:
             return found
         key = blob.key or content.digest or blob.name
         begun = self.cache.open_upload(self.address, self.repository, key)
-        watched, status = meter or Meter(), "Compressing" if meter else "Pushing"
+        status = "Compressing" if meter else "Pushing"
 
         def progress(sent: int, words: str) -> None:
             nonlocal status
             status = words or status
-            self._tell(blob, status, watched.bytes if watched.used else sent)
+            self._tell(blob, status, meter.bytes if meter else sent)
 
         sent = self.registry.upload(
             self.repository,
@@ -118,11 +117,8 @@ class Placer:
         for source in self.cache.repositories(self.address, candidate.digest):
             if source == self.repository:
                 continue
-            try:
-                if self.registry.mount(self.repository, candidate.digest, source):
-                    return source
-            except NotFound:
-                pass
+            if self.registry.mount(self.repository, candidate.digest, source):
+                return source
             self.cache.forget(self.address, source, candidate.digest)
         return None
 
@@ -151,12 +147,11 @@ class Meter:
     """Counts the bytes of a source while they are read: how far a push is, where its blob's size is not known yet."""
 
     def __init__(self) -> None:
-        self.used = False
         self.bytes = 0
 
     def count(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """The same blocks."""
-        self.used, self.bytes = True, 0
+        self.bytes = 0
         for block in blocks:
             self.bytes += len(block)
             yield block

@@ -23,28 +23,24 @@ _ENGINE_UPLOADS = 5  # layers at once: the default of dockerd's --max-concurrent
 class Obstacle(Enum):
     """Why the engine cannot push an image. The value completes `direct: `, with the registry's address."""
 
-    ARCHIVE = "the image comes from an archive"
     UNTRUSTED = "the engine does not trust {registry}"
     UNANSWERED = "the engine would send no password to {registry}, which asks for it at the first write only"
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known before a push.
+    """What is known before a push of an image that is not there whole: that one needs no more than a name.
 
     `registry`: its address. `containers_store`: the engine keeps layers compressed (containerd's image store).
     `size`: bytes of the whole image, uncompressed. `layers`: how many it has. `missing`: those that are neither in the
-    repository nor to be mounted there, each by its uncompressed bytes, None where unknown. `described`: a manifest or
-    the configuration of this image is in the registry, so that no export is needed when no layer is missing.
-    `cores`: how many the engine has. `readable`: the layers can be read where the engine keeps them, so that nothing
-    has to be exported.
+    repository nor to be mounted there, each by its uncompressed bytes, None where unknown. `cores`: how many the
+    engine has. `readable`: the layers can be read where the engine keeps them, so that nothing has to be exported.
     """
 
     registry: str
     size: int
     layers: int
     missing: tuple[int | None, ...]
-    described: bool
     cores: int
     containers_store: bool = False
     readable: bool = False
@@ -72,8 +68,6 @@ def choose(situation: Situation) -> Choice:
     """The way that works; where both do, the one that is expected to be faster."""
     if situation.obstacle is not None:
         return Choice("direct", situation.obstacle.value.format(registry=situation.registry))
-    if not situation.missing and situation.described:
-        return Choice("direct", "all layers are there already")
     if not situation.missing:
         return Choice("engine", "only the image's configuration is missing")
     if situation.containers_store:

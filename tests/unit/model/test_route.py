@@ -10,7 +10,7 @@ from devreg.model.route import Choice, Obstacle, Situation, choose
 
 MB = 10**6
 # The image of the measurements: three layers of real files among twelve.
-FRESH = Situation("10.0.0.5:5000", size=760 * MB, layers=12, missing=(253 * MB,) * 3, described=False, cores=2)
+FRESH = Situation("10.0.0.5:5000", size=760 * MB, layers=12, missing=(253 * MB,) * 3, cores=2)
 SIZES = st.none() | st.integers(0, 20_000 * MB)
 SITUATIONS = st.builds(
     Situation,
@@ -18,7 +18,6 @@ SITUATIONS = st.builds(
     size=st.integers(0, 50_000 * MB),
     layers=st.integers(0, 128),
     missing=st.lists(SIZES, max_size=8).map(tuple),
-    described=st.booleans(),
     cores=st.integers(0, 256),
     containers_store=st.booleans(),
     readable=st.booleans(),
@@ -62,17 +61,11 @@ SITUATIONS = st.builds(
             replace(FRESH, size=10_000 * MB, missing=(200 * MB,)),
             "engine: 1 of 12 layers (200 MB) is missing",
         ),
-        ("nothing changed", replace(FRESH, missing=(), described=True), "direct: all layers are there already"),
         ("another CMD", replace(FRESH, missing=()), "engine: only the image's configuration is missing"),
         (
             "containerd's store",
             replace(FRESH, containers_store=True),
             "engine: 3 of 12 layers (759 MB) are missing, and the engine has them compressed",
-        ),
-        (
-            "containerd's store, nothing changed",
-            replace(FRESH, missing=(), described=True, containers_store=True),
-            "direct: all layers are there already",
         ),
         (
             "not trusted",
@@ -84,11 +77,10 @@ SITUATIONS = st.builds(
             replace(FRESH, missing=(), obstacle=Obstacle.UNANSWERED),
             "direct: the engine would send no password to 10.0.0.5:5000, which asks for it at the first write only",
         ),
-        ("archive", replace(FRESH, obstacle=Obstacle.ARCHIVE), "direct: the image comes from an archive"),
     ],
 )
 def test_the_cases_that_people_meet(case: str, situation: Situation, line: str) -> None:
-    """Another tag and another repository are `nothing changed`: what can be mounted is not missing."""
+    """Nothing changed, another tag and another repository are decided before: see actions/test_push_route.py."""
     assert str(choose(situation)).startswith(line), case
 
 
