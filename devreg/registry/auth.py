@@ -40,7 +40,7 @@ class RegistryAuth(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """The flow of httpx.Auth. Raises what Tokens.fetch does."""
-        area = _area(request)
+        area = _area(request.method, request.url.path)
         used = self._remembered(area)
         if used is not None:
             request.headers["Authorization"] = used
@@ -54,6 +54,10 @@ class RegistryAuth(httpx.Auth):
         self._challenges[area] = challenge
         request.headers["Authorization"] = answer
         yield request
+
+    def known(self, method: str, path: str) -> str | None:
+        """The header that has answered the challenge to such a request before; None while there was none."""
+        return self._remembered(_area(method, path))
 
     def _remembered(self, area: _Area) -> str | None:
         challenge = self._challenges.get(area)
@@ -76,9 +80,8 @@ class RegistryAuth(httpx.Auth):
         return basic(self._credentials)
 
 
-def _area(request: httpx.Request) -> _Area:
+def _area(method: str, path: str) -> _Area:
     """What one challenge is good for: reading, or writing, one repository."""
-    path = request.url.path
-    writes = request.method not in ("GET", "HEAD") or "/blobs/uploads/" in path
+    writes = method not in ("GET", "HEAD") or "/blobs/uploads/" in path
     parts = _PARTS.match(path)
     return writes, parts[1] if parts else path

@@ -12,9 +12,11 @@ import httpx
 from devreg.model.content import Content
 from devreg.model.credentials import Credentials
 from devreg.model.errors import NotAuthorized, NotFound, RegistryUnreachable
-from devreg.model.manifest import ACCEPTED, DOCKER_SCHEMA1_SIGNED, Descriptor, Manifest, parse_manifest
+from devreg.model.manifest import ACCEPTED, DOCKER_SCHEMA1_SIGNED, OCI_INDEX, Descriptor, Manifest, parse_manifest
 from devreg.model.tls import Connection, Tls
 from devreg.model.wire import digest_of, is_digest, json_object, same_digest, unusable
+from devreg.registry.download import Download
+from devreg.registry.lane import Answer
 from devreg.registry.pages import names
 from devreg.registry.probe import SpeaksHttps, check_registry
 from devreg.registry.retries import WRITING
@@ -106,35 +108,73 @@ class Registry:
 
     def manifest_body(self, repository: str, reference: str) -> tuple[bytes, str, str]:
         """The bytes of a manifest, its type as the registry tells it, and its digest, against which it is checked."""
-        response = self._ask_manifest("GET", repository, reference)
-        media_type = response.headers.get("Content-Type", "")
-        digest = _digest(response)
+        answer = self._ask_manifest("GET", repository, reference)
+        media_type = answer.headers.get("Content-Type", "")
+        digest = _digest(answer)
         # The digest of a signed schema 1 manifest is that of its payload (image-spec v2.1): the body does not have it.
         if not media_type.startswith(DOCKER_SCHEMA1_SIGNED):
-            digest = _verified(response.content, reference if is_digest(reference) else digest)
-        return response.content, media_type, digest or ""
+            digest = _verified(answer.body, reference if is_digest(reference) else digest)
+        return answer.body, media_type, digest or ""
 
     def head_manifest(self, repository: str, reference: str) -> Descriptor:
         """Type, digest and size in bytes of a manifest, without reading it where the registry tells them."""
-        response = self._ask_manifest("HEAD", repository, reference)
-        digest, size = _digest(response), _size(response)
+        answer = self._ask_manifest("HEAD", repository, reference)
+        digest, size = _digest(answer), _size(answer)
         if digest is None or size is None:
             manifest = self.manifest(repository, reference)
             return Descriptor(manifest.media_type, manifest.digest, manifest.size)
-        return Descriptor(response.headers.get("Content-Type", "").partition(";")[0].strip(), digest, size)
+        return Descriptor(answer.headers.get("Content-Type", "").partition(";")[0].strip(), digest, size)
 
-    def blob_json(self, repository: str, descriptor: Descriptor) -> dict[str, object]:
-        """A small JSON blob, such as an image's config, checked against its digest."""
+    def config(self, repository: str, descriptor: Descriptor) -> bytes:
+        """A small blob, such as an image's config, checked against its digest."""
         if descriptor.size > MAX_CONFIG:
             raise unusable(f"a config of {descriptor.size} bytes")
         path = _path(repository, "blobs", descriptor.digest)
-        response = self._session.send("GET", path, doing=f"read a config of {repository}")
-        _verified(response.content, descriptor.digest)
-        return json_object(response.content, "the config")
+        answer = self._session.read("GET", path, doing=f"read a config of {repository}", kind="blobs")
+        _verified(answer.body, descriptor.digest)
+        return answer.body
+
+    def blob_json(self, repository: str, descriptor: Descriptor) -> dict[str, object]:
+        """A small JSON blob, such as an image's config, checked against its digest."""
+        return json_object(self.config(repository, descriptor), "the config")
+
+    def read_blob(self, repository: str, descriptor: Descriptor) -> Content:
+        """A blob of any size, read while it is used. A download that breaks goes on where it was."""
+        return Download(self._session, repository, _path(repository, "blobs", descriptor.digest), descriptor)
+
+    def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...] | None:
+        """What refers to a manifest: signatures, attestations, SBOMs (OCI distribution-spec, "Listing Referrers").
+
+        None where the registry has no such list.
+        """
+        path = _path(repository, "referrers", digest)
+        try:
+            answer = self._session.read("GET", path, doing=f"list what refers to {digest}", kind="referrers")
+        except NotFound:
+            return None
+        return parse_manifest(answer.body, media_type=OCI_INDEX, digest=digest_of(answer.body)).children
 
     def delete_manifest(self, repository: str, digest: str) -> None:
         """Delete a manifest with every tag on it. Raises NotFound also where the registry has deleting turned off."""
         self._session.send("DELETE", _path(repository, "manifests", digest), doing=f"delete {repository}@{digest}")
+
+    def untag(self, repository: str, tag: str) -> bool:
+        """Take a tag away and leave the manifest. False where the registry deletes by digest only, as 2.8 does."""
+        response = self._session.ask("DELETE", _path(repository, "manifests", tag))
+        if response.status_code in (400, 405):
+            return False
+        if not response.is_success:
+            raise self._session.refusal(response, doing=f"take {repository}:{tag} away")
+        return True
+
+    def deletes(self, repository: str) -> bool:
+        """Whether the registry deletes manifests at all: what it says of one that cannot be there."""
+        response = self._session.ask("DELETE", _path(repository, "manifests", f"sha256:{'0' * 64}"))
+        if response.status_code in (202, 404):
+            return True
+        if response.status_code in (400, 405):
+            return False
+        raise self._session.refusal(response, doing=f"take manifests of {repository} away")
 
     def prove_write(self, repository: str) -> bool:
         """Open an upload in `repository` and cancel it: the one proof that the credentials may push.
@@ -204,12 +244,13 @@ class Registry:
         check_digest(response, digest)
         return digest
 
-    def _ask_manifest(self, method: str, repository: str, reference: str) -> httpx.Response:
-        return self._session.send(
+    def _ask_manifest(self, method: str, repository: str, reference: str) -> Answer:
+        return self._session.read(
             method,
             _path(repository, "manifests", reference),
             doing=f"read {repository}{_separator(reference)}{reference}",
             headers={"Accept": ", ".join(ACCEPTED)},
+            kind="manifests",
         )
 
 
@@ -221,12 +262,12 @@ def _separator(reference: str) -> str:
     return "@" if is_digest(reference) else ":"
 
 
-def _size(response: httpx.Response) -> int | None:
+def _size(response: httpx.Response | Answer) -> int | None:
     size: str = response.headers.get("Content-Length", "")
     return int(size[:18]) if size.isascii() and size.isdigit() else None
 
 
-def _digest(response: httpx.Response) -> str | None:
+def _digest(response: httpx.Response | Answer) -> str | None:
     digest: str | None = response.headers.get("Docker-Content-Digest")
     if digest is not None and not is_digest(digest):
         raise unusable("Docker-Content-Digest is not a digest")

@@ -18,16 +18,20 @@ def names(session: Session, path: str, key: str, *, doing: str, hint: str | None
 
     Raises what Session.send does, and RegistryUnreachable for a list that leads back to itself or does not end.
     """
-    url: httpx.URL | None = session.origin.join(f"{path}?n={PAGE_SIZE}")
-    seen: set[httpx.URL] = set()
-    while url is not None:
-        if url in seen or len(seen) >= MAX_PAGES:
-            raise unusable("the pages of its list do not end")
-        seen.add(url)
-        response = session.send("GET", url, doing=doing, hint=hint)
-        yield from _page(response.content, key)
+    url = session.origin.join(f"{path}?n={PAGE_SIZE}")
+    begun: set[str] = set()
+    for _ in range(MAX_PAGES):
+        response = session.send("GET", url, doing=doing, hint=hint, headers={"Accept-Encoding": "gzip"})
+        page = _page(response.content, key)
+        if page and page[0] in begun:
+            break
+        begun.update(page[:1])
+        yield from page
         link = response.links.get("next", {}).get("url")
-        url = session.follow(response, link) if link else None
+        if not link:
+            return
+        url = session.follow(response, link)
+    raise unusable("the pages of its list do not end")
 
 
 def _page(body: bytes, key: str) -> list[str]:

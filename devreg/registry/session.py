@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import cache
 
 import httpx
 from httpx_retries import Retry
@@ -13,10 +14,12 @@ from devreg.model.errors import DevregError
 from devreg.model.tls import Connection
 from devreg.registry.auth import RegistryAuth
 from devreg.registry.errors import translated
+from devreg.registry.lane import Answer, Lane
 from devreg.registry.origin import at_origin
+from devreg.registry.proxies import proxy_for
 from devreg.registry.refusals import refusal
 from devreg.registry.tokens import Tokens
-from devreg.registry.transport import PROBE_RETRY, RETRY, transport
+from devreg.registry.transport import PROBE_RETRY, RETRY, STREAMED, own_context, transport
 
 _CONNECT = 10.0  # seconds: an address that is silent for so long is the wrong one, or firewalled
 _TAKING_IN = 900.0  # seconds: a proxy that buffers, or a slow store, answers only when it has taken in all of a body
@@ -48,6 +51,10 @@ class Session:
         limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT))
         self._taking_in = httpx.Timeout(timeout, connect=min(timeout, _CONNECT), read=max(timeout, _TAKING_IN))
         headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
+        self._headers = headers
+        tls = cache(lambda: own_context(connection)) if scheme == "https" else None
+        self._lane = Lane(self.origin, tls, timeout=timeout) if proxy_for(self.origin) is None else None
+        self._led_away: set[str] = set()
         self._plain = httpx.Client(transport=self._transport, timeout=limits, headers=headers)
         tokens = Tokens(self._plain, connection, self.origin, credentials)
         self._auth = RegistryAuth(tokens, connection, self.origin, credentials)
@@ -57,6 +64,8 @@ class Session:
         """Close every connection."""
         self._client.close()
         self._plain.close()
+        if self._lane is not None:
+            self._lane.close()
 
     def probe(self) -> httpx.Response:
         """The bare answer to `GET /v2/`, whatever its status; no credentials are sent. Raises RegistryUnreachable."""
@@ -82,6 +91,42 @@ class Session:
         if not response.is_success:
             raise self.refusal(response, doing=doing, hint=hint)
         return response
+
+    def read(
+        self, method: str, path: str, *, doing: str, headers: Mapping[str, str] | None = None, kind: str
+    ) -> Answer:
+        """As `send`, for a small answer, by the short way if possible. `kind`: what is asked for, such as "blobs".
+
+        Registries that keep a kind elsewhere redirect each of its requests: after the first, `send` alone is used.
+        """
+        if self._lane is not None and kind not in self._led_away:
+            known = self._auth.known(method, path)
+            own = {**self._headers, **(headers or {}), **({"Authorization": known} if known else {})}
+            answer = self._lane.ask(method, path, own)
+            if answer is not None and answer.status == 200:
+                return answer
+            if answer is not None and 300 <= answer.status < 400:
+                self._led_away.add(kind)
+            if answer is not None and answer.status in (403, 404, 405):
+                refused = httpx.Response(answer.status, headers=list(answer.headers.items()), content=answer.body)
+                raise self.refusal(refused, doing=doing)
+        response = self.send(method, path, doing=doing, headers=headers)
+        return Answer(response.status_code, response.headers, response.content)
+
+    @contextmanager
+    def stream(self, path: str, *, doing: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """An answer that is read piece by piece, if it is a success. Raises what `send` does."""
+        url = self.origin.join(path)
+        with translated(self.connection, url):
+            extensions = {"retry": RETRY, STREAMED: True}
+            request = self._client.build_request("GET", url, headers=headers, extensions=extensions)
+            response = self._client.send(request, auth=self._auth, follow_redirects=True, stream=True)
+            try:
+                if not response.is_success:
+                    raise self.refusal(response, doing=doing)
+                yield response
+            finally:
+                response.close()
 
     def ask(
         self,

@@ -39,13 +39,17 @@ PROBE_RETRY = RETRY.copy_with(retry_on_exceptions=(httpx.ReadError, httpx.Remote
 """For the question which scheme a registry speaks: there a refused connection is an answer, a broken one is none."""
 
 
+STREAMED = "devreg.streamed"
+"""The extension of a request whose answer, if it is a success, is read by whoever asked: a blob may have any size."""
+
+
 def transport(connection: Connection, scheme: str) -> httpx.BaseTransport:
     """The transport for one registry: bounded answers, and GET and HEAD repeated after passing faults."""
     return RetryTransport(_Transport(connection, scheme), RETRY)
 
 
 class _Transport(httpx.BaseTransport):
-    """Sends one request over the connection that its host may have, and reads the answer whole."""
+    """Sends one request over the connection that its host may have. The answer is read whole, unless it is STREAMED."""
 
     def __init__(self, connection: Connection, scheme: str) -> None:
         self._connection = connection
@@ -61,14 +65,15 @@ class _Transport(httpx.BaseTransport):
                 hint="set X-Forwarded-Proto in the proxy before the registry",
             )
         response = self._pool(request.url).handle_request(request)
+        if request.extensions.get(STREAMED) and response.is_success:
+            return response
         try:
             body = _whole(response)
         finally:
             response.close()
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
         stream = httpx.ByteStream(body)
-        return httpx.Response(
-            response.status_code, headers=response.headers, stream=stream, extensions=response.extensions
-        )
+        return httpx.Response(response.status_code, headers=headers, stream=stream, extensions=response.extensions)
 
     def close(self) -> None:
         """Close every connection."""
@@ -106,12 +111,18 @@ def _context(verified: bool, certificates: Certificates) -> ssl.SSLContext:
     return context
 
 
+def own_context(connection: Connection) -> ssl.SSLContext:
+    """What TLS with the registry itself has to be like. Raises RegistryUnreachable for certificates of no use."""
+    return _context(connection.tls is Tls.VERIFIED, connection.certificates)
+
+
 def _whole(response: httpx.Response) -> bytes:
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise unusable("it is compressed though that was not asked for")  # no decompression bombs
+    """The body, without its compression. A bomb goes off in pieces: one of them has 64 MiB at most."""
+    if response.headers.get("Content-Encoding", "identity") not in ("identity", "gzip"):
+        raise unusable("it is compressed in a way that was not asked for")
     deadline = time.monotonic() + MAX_SECONDS
     body = bytearray()
-    for piece in response.iter_raw():
+    for piece in response.iter_bytes():
         body += piece
         if len(body) > MAX_BODY:
             raise unusable(f"it is longer than {MAX_BODY // 2**20} MiB")

@@ -1,0 +1,41 @@
+"""Several requests at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from threading import Event, Thread
+from typing import TypeVar
+
+PARALLEL = 8
+"""Requests at a time. A registry on two cores answers no faster with more (measured)."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_order(work: Callable[[T], R], items: Sequence[T], *, parallel: int = PARALLEL) -> Iterator[R]:
+    """What `work` makes of each item, in the items' order, some at a time. Raises what `work` does, in that order, too.
+
+    Whoever stops listening, by Ctrl-C for one, waits for nothing that is under way: a request may hang for minutes. The
+    end of the program would wait for threads that are no daemons.
+    """
+    results: list[Future[R]] = [Future() for _ in items]
+    left, over = iter(range(len(items))), Event()
+
+    def go() -> None:
+        for at in left:
+            if over.is_set():
+                return
+            try:
+                results[at].set_result(work(items[at]))
+            except BaseException as error:
+                results[at].set_exception(error)
+
+    for _ in items[:parallel]:
+        Thread(target=go, daemon=True).start()
+    try:
+        for result in results:
+            yield result.result()
+    finally:
+        over.set()
