@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
-
 from devreg.model.wire import json_object, unusable
 from devreg.registry.session import Session
 

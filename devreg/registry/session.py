@@ -123,6 +123,7 @@ class Session:
             response = self._client.send(request, auth=self._auth, follow_redirects=True, stream=True)
             try:
                 if not response.is_success:
+                    response.read()
                     raise self.refusal(response, doing=doing)
                 yield response
             finally:
