@@ -93,11 +93,25 @@ def test_no_tags(serve: Serve, opened: Open, content: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"[]", b'{"tags": 1}', b'{"tags": [1]}', b'{"tags": ["a\\u001b[2J"]}', b"\xff"]
+    "body",
+    [b"<html>", b"[]", b'{"tags": 1}', b'{"tags": [1]}', b"\xff", b'{"tags": ' + b"[" * 10_000 + b"]" * 10_000 + b"}"],
+    ids=["html", "array", "number", "numbers", "bytes", "deep"],
 )
 def test_lists_that_are_none(serve: Serve, opened: Open, body: bytes) -> None:
     with pytest.raises(RegistryUnreachable, match="unusable answer"):
         list(opened(serve(Answer(200, body))).tags("app"))
+
+
+def test_a_name_that_is_none_hides_no_other(serve: Serve, opened: Open) -> None:
+    assert list(opened(serve(Answer(200, b'{"tags": ["a\\u001b[2J", "1"]}'))).tags("app")) == ["a\x1b[2J", "1"]
+
+
+def test_a_list_that_takes_for_ever_is_given_up(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_SECONDS", 0)
+    count = itertools.count()
+    server = serve(lambda _: json_answer({"tags": [str(at := next(count))]}, Link=f'<?last={at}>; rel="next"'))
+    with pytest.raises(RegistryUnreachable, match="do not end"):
+        list(opened(server).tags("app"))
 
 
 def test_an_unknown_repository(serve: Serve, opened: Open) -> None:
