@@ -13,13 +13,14 @@ from devreg.archives.content import Deflated, Stored
 from devreg.archives.deflate import compressor_name
 from devreg.archives.inflate import method
 from devreg.archives.shelf import Shelved
-from devreg.direct.manifests import Raised, each_at_once
+from devreg.direct.manifests import SENT_AT_ONCE, Raised
 from devreg.direct.placer import Blob, Meter, Placer
 from devreg.model import docker_manifest
 from devreg.model.archive_json import damaged
 from devreg.model.docker_archive import ArchivedImage
 from devreg.model.manifest import DOCKER_IMAGE, Descriptor
 from devreg.model.wire import digest_of
+from devreg.registry.at_once import do_all
 
 _WINDOW, _SMALL_WINDOW = 16 * 2**20, 2**20  # bytes
 
@@ -85,7 +86,7 @@ def raise_missing(
         placed[diff_id] = place(diff_id)
 
     here = [each for each in image.diff_ids if each not in image.elsewhere]
-    each_at_once(add, [each for each in dict.fromkeys(here) if each not in known])
+    do_all(add, [each for each in dict.fromkeys(here) if each not in known], parallel=SENT_AT_ONCE)
     return finish(placer, image, [placed[each] for each in here])
 
 

@@ -4,7 +4,6 @@ recent tags of the repository say of their layers."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 from devreg.direct.docker_image import layer_blob, raised
@@ -14,10 +13,10 @@ from devreg.model import docker_manifest
 from devreg.model.errors import DevregError
 from devreg.model.imageconfig import diff_ids
 from devreg.model.manifest import Descriptor, Manifest
+from devreg.registry.at_once import do_all, in_order
 
 _RECENT = 6
 _LISTED = 2000
-_PARALLEL = 8
 
 
 def known_layers(placer: Placer, layers: Sequence[str], tags: Sequence[str]) -> dict[str, Descriptor]:
@@ -50,8 +49,7 @@ def learn(placer: Placer, tags: Sequence[str]) -> None:
     except DevregError:  # no such repository yet, or one that keeps its list to itself
         listed = []
     chosen = dict.fromkeys((*(tag for tag in tags if tag in listed), *sorted(listed, key=_natural)[-_RECENT:][::-1]))
-    with ThreadPoolExecutor(_PARALLEL) as pool:
-        list(pool.map(lambda tag: _learn_one(placer, tag), chosen))
+    do_all(lambda tag: _learn_one(placer, tag), tuple(chosen))
 
 
 def learn_pushed(placer: Placer, image_id: str, layers: Sequence[str], digest: str) -> None:
@@ -82,9 +80,8 @@ def whole(placer: Placer, image_id: str, layers: Sequence[str], known: dict[str,
 
 def _existing(placer: Placer, layers: Sequence[str], mount: bool) -> dict[str, Descriptor]:
     blobs = [layer_blob(placer, each, 0) for each in layers]
-    with ThreadPoolExecutor(_PARALLEL) as pool:
-        found = pool.map(lambda blob: placer.existing(blob, mount=mount), blobs)
-        return {blob.name: descriptor for blob, descriptor in zip(blobs, found, strict=True) if descriptor}
+    found = in_order(lambda blob: placer.existing(blob, mount=mount), blobs)
+    return {blob.name: descriptor for blob, descriptor in zip(blobs, found, strict=True) if descriptor}
 
 
 def _learn_one(placer: Placer, tag: str) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Thread
-from typing import TypeVar
 
 from devreg.direct.placer import Blob, Placer
 from devreg.model.content import Content
 from devreg.model.errors import NotFound, RefusedOverwrite
 from devreg.model.manifest import Descriptor
 from devreg.model.oci_layout import Root
+from devreg.registry.at_once import do_all
 
-_PARALLEL = 3
-
-T = TypeVar("T")
+SENT_AT_ONCE = 3
+"""Blobs: compressing and sending keep two processors and a disk busy."""
 
 
 @dataclass(frozen=True)
@@ -35,42 +33,12 @@ def raise_root(placer: Placer, root: Root, content: Callable[[Descriptor], Conte
     def place(blob: Descriptor) -> None:
         placer.place(Blob(blob.digest, blob.media_type, blob.size, (blob,)), content(blob))
 
-    each_at_once(place, [blob for blob in root.blobs if not placer.is_placed(blob.digest)])
+    do_all(place, [blob for blob in root.blobs if not placer.is_placed(blob.digest)], parallel=SENT_AT_ONCE)
     for manifest in root.manifests[:-1]:
         its = manifest.descriptor
         placer.registry.put_manifest(placer.repository, its.digest, manifest.body, its.media_type)
     top = root.manifests[-1]
     return Raised(top.descriptor, top.body)
-
-
-def each_at_once(work: Callable[[T], None], items: Sequence[T]) -> None:
-    """Do something for each item, some at a time. The first failure keeps those from starting that have not begun.
-
-    Ctrl-C waits for nothing that is under way: a request may hang for minutes. The end of the program would wait for
-    threads that are no daemons.
-    """
-    left, failures = iter(items), list[BaseException]()
-
-    def go() -> None:
-        for item in left:
-            try:
-                work(item)
-            except BaseException as error:
-                failures.append(error)
-            if failures:
-                break
-
-    threads = [Thread(target=go, daemon=True) for _ in items[:_PARALLEL]]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    except BaseException as interrupt:
-        failures.append(interrupt)
-        raise
-    if failures:
-        raise failures[0]
 
 
 def name(placer: Placer, manifest: Raised, tag: str, *, no_clobber: bool = False) -> bool:

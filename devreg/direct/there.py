@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from devreg.direct.manifests import Raised, clobbered, present
 from devreg.direct.placer import Placer
 from devreg.model.errors import DevregError, NotFound, RegistryUnreachable
 from devreg.model.manifest import Descriptor, parse_manifest
 from devreg.model.wire import json_object
+from devreg.registry.at_once import in_order
 
-_PARALLEL = 8
 _DEEPEST = 4
 
 
@@ -55,9 +53,8 @@ def _is_whole(placer: Placer, found: Raised, depth: int) -> bool:
     its = found.descriptor
     manifest = parse_manifest(found.body, media_type=its.media_type, digest=its.digest)
     blobs = [*manifest.layers, *((manifest.config,) if manifest.config else ())]
-    with ThreadPoolExecutor(_PARALLEL) as pool:
-        if None in pool.map(lambda blob: placer.registry.has_blob(placer.repository, blob.digest), blobs):
-            return False
+    if None in in_order(lambda blob: placer.registry.has_blob(placer.repository, blob.digest), blobs):
+        return False
     return depth < _DEEPEST and all(_has_child(placer, child, depth + 1) for child in _children(found.body))
 
 

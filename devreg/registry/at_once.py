@@ -17,8 +17,9 @@ R = TypeVar("R")
 def in_order(work: Callable[[T], R], items: Sequence[T], *, parallel: int = PARALLEL) -> Iterator[R]:
     """What `work` makes of each item, in the items' order, some at a time. Raises what `work` does, in that order, too.
 
-    Whoever stops listening, by Ctrl-C for one, waits for nothing that is under way: a request may hang for minutes. The
-    end of the program would wait for threads that are no daemons.
+    A failure keeps those from starting that have not begun. Whoever stops listening, by Ctrl-C for one, waits for
+    nothing that is under way: a request may hang for minutes. The end of the program would wait for threads that are
+    no daemons.
     """
     results: list[Future[R]] = [Future() for _ in items]
     left, over = iter(range(len(items))), Event()
@@ -30,6 +31,7 @@ def in_order(work: Callable[[T], R], items: Sequence[T], *, parallel: int = PARA
             try:
                 results[at].set_result(work(items[at]))
             except BaseException as error:
+                over.set()
                 results[at].set_exception(error)
 
     for _ in items[:parallel]:
@@ -39,3 +41,33 @@ def in_order(work: Callable[[T], R], items: Sequence[T], *, parallel: int = PARA
             yield result.result()
     finally:
         over.set()
+
+
+def do_all(work: Callable[[T], None], items: Sequence[T], *, parallel: int = PARALLEL) -> None:
+    """Do something for each item, some at a time. The first failure keeps those from starting that have not begun.
+
+    Those that have begun are waited for, so that nothing goes on behind the back of whoever handles the failure; but
+    not by Ctrl-C, as above.
+    """
+    left, failures = iter(items), list[BaseException]()
+
+    def go() -> None:
+        for item in left:
+            try:
+                work(item)
+            except BaseException as error:
+                failures.append(error)
+            if failures:
+                break
+
+    threads = [Thread(target=go, daemon=True) for _ in items[:parallel]]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException as interrupt:
+        failures.append(interrupt)
+        raise
+    if failures:
+        raise failures[0]

@@ -48,8 +48,8 @@ Fault = Instead | Lost | Late
 class FaultProxy:
     """Passes connections on to `port` of this machine. One request a connection: `requests` are their first lines.
 
-    `cuts` are used up one after the other, `faults` are by the number of a request, from 0. Nothing goes wrong, nor is
-    counted, before `arm` is called.
+    `cuts` are used up one after the other and are then `made`, `faults` are by the number of a request, from 0. Nothing
+    goes wrong, nor is counted, before `arm` is called.
     """
 
     def __init__(self, port: int, *cuts: Cut, faults: Mapping[int, Fault] | None = None) -> None:
@@ -57,6 +57,7 @@ class FaultProxy:
         self.faults = dict(faults or {})
         self.requests: list[str] = []
         self.passed: dict[Way, int] = {"up": 0, "down": 0}
+        self.made: list[Cut] = []
         self._cuts = list(cuts)
         self._is_armed = False
         self._lock = Lock()
@@ -97,7 +98,7 @@ class FaultProxy:
             is_cut = cut is not None and self.passed[way] + amount >= cut.after
             if cut is not None and is_cut:
                 amount = cut.after - self.passed[way]
-                self._cuts.pop(0)
+                self.made.append(self._cuts.pop(0))
                 self.passed = {"up": 0, "down": 0}
             else:
                 self.passed[way] += amount

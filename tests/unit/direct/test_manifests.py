@@ -1,11 +1,9 @@
 """Manifests go last, and names last of all."""
 
-import threading
-
 import pytest
 
 from devreg.direct.docker_image import in_memory
-from devreg.direct.manifests import Raised, each_at_once, name, present, raise_root
+from devreg.direct.manifests import Raised, name, present, raise_root
 from devreg.model.content import Content
 from devreg.model.errors import RefusedOverwrite, UploadFailed
 from devreg.model.manifest import OCI_IMAGE, OCI_INDEX, Descriptor
@@ -55,47 +53,6 @@ class TestRaiseRoot:
         with pytest.raises(UploadFailed, match="broken"):
             raise_root(world.placer(), root, content)
         assert world.registry.manifests == {}
-
-
-class TestEachAtOnce:
-    def test_all_are_done(self) -> None:
-        done: list[int] = []
-        each_at_once(done.append, range(50))
-        assert sorted(done) == list(range(50))
-        each_at_once(done.append, [])
-
-    def test_a_few_at_a_time(self) -> None:
-        at_once = threading.Barrier(3, timeout=10)
-        each_at_once(lambda _: (at_once.wait(), None)[1], range(6))
-
-    @pytest.mark.parametrize("fails", [0, 1, 7])
-    def test_the_first_failure_keeps_the_rest_from_starting(self, fails: int) -> None:
-        begun: list[int] = []
-
-        def work(number: int) -> None:
-            begun.append(number)
-            if number == fails:
-                raise UploadFailed(str(number), hint="")
-
-        with pytest.raises(UploadFailed, match=str(fails)):
-            each_at_once(work, [*range(fails + 1), *range(10_000)])
-        assert len(begun) < 10_000
-
-    def test_a_failure_is_noticed_while_the_first_is_at_work(self) -> None:
-        begun: list[int] = []
-        failed = threading.Event()
-
-        def work(number: int) -> None:
-            begun.append(number)
-            if number == 0:
-                failed.wait(10)
-            elif number == 1:
-                failed.set()
-                raise UploadFailed("1", hint="")
-
-        with pytest.raises(UploadFailed, match="1"):
-            each_at_once(work, range(10_000))
-        assert len(begun) < 10_000
 
 
 class TestName:
