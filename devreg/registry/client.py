@@ -109,7 +109,7 @@ class Registry:
     def manifest_body(self, repository: str, reference: str) -> tuple[bytes, str, str]:
         """The bytes of a manifest, its type as the registry tells it, and its digest, against which it is checked."""
         answer = self._ask_manifest("GET", repository, reference)
-        media_type = answer.headers.get("Content-Type", "")
+        media_type = answer.headers.get("content-type", "")
         digest = _digest(answer)
         # The digest of a signed schema 1 manifest is that of its payload (image-spec v2.1): the body does not have it.
         if not media_type.startswith(DOCKER_SCHEMA1_SIGNED):
@@ -123,7 +123,7 @@ class Registry:
         if digest is None or size is None:
             manifest = self.manifest(repository, reference)
             return Descriptor(manifest.media_type, manifest.digest, manifest.size)
-        return Descriptor(answer.headers.get("Content-Type", "").partition(";")[0].strip(), digest, size)
+        return Descriptor(answer.headers.get("content-type", "").partition(";")[0].strip(), digest, size)
 
     def config(self, repository: str, descriptor: Descriptor) -> bytes:
         """A small blob, such as an image's config, checked against its digest."""
@@ -263,12 +263,12 @@ def _separator(reference: str) -> str:
 
 
 def _size(response: httpx.Response | Answer) -> int | None:
-    size: str = response.headers.get("Content-Length", "")
+    size: str = response.headers.get("content-length", "")
     return int(size[:18]) if size.isascii() and size.isdigit() else None
 
 
 def _digest(response: httpx.Response | Answer) -> str | None:
-    digest: str | None = response.headers.get("Docker-Content-Digest")
+    digest: str | None = response.headers.get("docker-content-digest")
     if digest is not None and not is_digest(digest):
         raise unusable("Docker-Content-Digest is not a digest")
     return digest

@@ -11,7 +11,7 @@ import trustme
 
 from devreg.model.credentials import Credentials
 from devreg.model.errors import NotAuthorized, NotFound, RegistryUnreachable
-from devreg.model.manifest import Descriptor
+from devreg.model.manifest import OCI_IMAGE, Descriptor
 from devreg.model.tls import Tls
 from devreg.registry import lane
 from tests.http.server import Answer, Asked, Open, Script, Serve, basic, error_answer, json_answer, server_context
@@ -233,3 +233,44 @@ def test_a_download_is_given_up(serve: Serve, opened: Open, pauses: list[float])
 def test_a_blob_that_is_not_there(serve: Serve, opened: Open) -> None:
     with pytest.raises(NotFound):
         list(opened(serve(error_answer(404, "BLOB_UNKNOWN"))).read_blob("app", LAYER).read(0))
+
+
+def test_an_answer_that_ends_with_the_connection(serve: Serve, opened: Open) -> None:
+    head = f"HTTP/1.0 200 OK\r\nContent-Type: {OCI_IMAGE}\r\n\r\n"
+    server = serve(Answer(raw=head.encode() + MANIFEST))
+    registry = opened(server)
+    assert [registry.manifest("app", "1").kind for _ in range(2)] == ["image", "image"]
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "second", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"HTTP/1.1 100 Continue\r\n\r\n"]
+)
+def test_two_answers_to_one_question_are_not_mixed(serve: Serve, opened: Open, second: bytes) -> None:
+    """The short way takes neither, and the session the first."""
+    lines = f"Content-Type: {OCI_IMAGE}\r\nContent-Length: {len(MANIFEST)}\r\n"
+    server = serve(Answer(raw=f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode() + MANIFEST + second))
+    registry = opened(server)
+    assert registry.manifest("app", "1").kind == "image"
+    assert len(server.asked) == 3
+
+
+def test_an_answer_before_the_answer(serve: Serve, opened: Open) -> None:
+    lines = f"Content-Type: {OCI_IMAGE}\r\nContent-Length: {len(MANIFEST)}\r\n"
+    raw = f"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 200 OK\r\n{lines}\r\n".encode() + MANIFEST
+    assert opened(serve(Answer(raw=raw))).manifest("app", "1").kind == "image"
+
+
+def test_a_header_of_several_lines_is_one(serve: Serve) -> None:
+    way = lane.Lane(httpx.URL(serve(Answer(raw=b"HTTP/1.1 404 X\r\nA: 1\r\na: 2\r\n\r\n")).url), None, timeout=5)
+    answer = way.ask("HEAD", "/v2/app/tags/list", {})
+    way.close()
+    assert answer is not None
+    assert (answer.status, dict(answer.headers), answer.body) == (404, {"a": "1, 2"}, b"")
+
+
+@pytest.mark.parametrize("value", ["a\r\nb: c", "\n", "caf\u00e9\u2603"])
+def test_no_header_makes_another(serve: Serve, value: str) -> None:
+    server = serve(Answer(200))
+    assert lane.Lane(httpx.URL(server.url), None, timeout=5).ask("GET", "/v2/", {"Accept": value}) is None
+    assert server.asked == []
