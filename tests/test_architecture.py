@@ -22,7 +22,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # What each folder may import of devreg, besides itself and the version in devreg/__init__.py.
 ARROWS: dict[str, set[str]] = {
     "cli": {"actions", "output", "model", "settings"},
-    "actions": {"flavours", "direct", "engine", "registry", "host", "server", "archives", "model"},
+    "actions": {"flavours", "direct", "engine", "registry", "remote", "host", "server", "archives", "model"},
+    "remote": {"registry", "host", "model"},
     "direct": {"registry", "host", "archives", "model"},
     "flavours": {"engine", "host", "model"},
     "engine": {"model"},
@@ -45,7 +46,7 @@ EXCEPTIONS = {
 # Who alone may import a library; whatever else lies outside the standard library is for anybody.
 OWNERS = {
     **dict.fromkeys(("docker", "requests", "urllib3"), "engine"),
-    **dict.fromkeys(("httpx", "httpx_retries", "httpcore"), "registry"),
+    **dict.fromkeys(("httpx", "httpx_retries", "httpcore", "httptools"), "registry"),
     **dict.fromkeys(("subprocess", "psutil", "filelock", "sqlite3"), "host"),
     **dict.fromkeys(("isal", "zlib_ng", "zlib"), "archives"),
     **dict.fromkeys(("rich",), "output"),

@@ -24,8 +24,9 @@ from devreg.model.address import Address
 from devreg.model.credentials import Credentials
 from devreg.model.errors import NotAuthorized, NotFound, ServerError
 from devreg.model.events import Listener, Step
+from devreg.model.listing import Tag
 from devreg.model.reference import Destination, Reference
-from devreg.model.results import StepResult, Tag
+from devreg.model.results import StepResult
 from devreg.model.server import ImagesFrom, Listen, ServerImages
 from devreg.server.definition import DATA_VOLUME, PACKAGES_IMAGE
 from devreg.server.htpasswd import generated_password
@@ -105,7 +106,8 @@ def run(choices: Choices, listener: Listener) -> Tour:
     trust_step = _trust(engine, choices.address, record, listener)
     login_step, password = _login(engine, choices, password, record, listener)
     image_steps = _image(engine, choices, record, listener)
-    tags = catalog.tags(str(choices.pushed.name), default=choices.address, timeout=choices.timeout)
+    name, wait = str(choices.pushed.name), choices.timeout
+    tags = catalog.tags([name], default=choices.address, timeout=wait, pattern=None, listen=listener)
     steps = (engine_step, server_step, trust_step, login_step, *image_steps)
     return Tour(steps, str(choices.address), tags, choices.user, password)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from devreg import __version__
 from devreg.host import certificates
 from devreg.host import credentials as stored
+from devreg.host.content_cache import ContentCache
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
 from devreg.model.errors import EngineRefused, EngineUnreachable
 from devreg.model.tls import Connection, connection
 from devreg.registry.client import Registry, connect
+from devreg.remote.contents import Contents
 from devreg.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,4 +48,11 @@ def connection_to(address: Address) -> Connection:
 def open_registry(address: Address, *, timeout: float, credentials: Credentials | None = None) -> Registry:
     """A registry that answered, with `credentials` or the stored ones. Raises RegistryUnreachable, NotAuthorized."""
     credentials = credentials or stored.lookup(address)
-    return connect(connection_to(address), credentials=credentials, timeout=timeout, user_agent=USER_AGENT)
+    return connect(connection_to(address.endpoint), credentials=credentials, timeout=timeout, user_agent=USER_AGENT)
+
+
+@contextmanager
+def open_contents(address: Address, *, timeout: float) -> Iterator[Contents]:
+    """As `open_registry`, with the cache of manifests and configs before it."""
+    with open_registry(address, timeout=timeout) as registry, ContentCache() as cache:
+        yield Contents(registry, cache)

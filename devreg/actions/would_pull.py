@@ -7,7 +7,7 @@ from devreg.engine.client import Engine
 from devreg.model.address import Address
 from devreg.model.reference import Reference
 
-_HUB, _HUB_ALIASES = Address("registry-1.docker.io"), ("docker.io", "index.docker.io")
+_HUB = Address("docker.io")
 
 
 def is_here(engine: Engine, name: Reference) -> bool:
@@ -20,7 +20,7 @@ def newer(engine: Engine, name: Reference, *, timeout: float) -> str | None:
 
     Raises NotFound, NotAuthorized, RegistryUnreachable, EngineUnreachable.
     """
-    digest = name.digest or _offered(name, timeout)
+    digest = name.digest or offered(name, timeout)
     return None if digest in _held(engine, name) else digest
 
 
@@ -30,12 +30,8 @@ def _held(engine: Engine, name: Reference) -> tuple[str, ...]:
     return held(engine, name)
 
 
-def _offered(name: Reference, timeout: float) -> str:
-    """The digest that the registry has for a name. Docker's hub keeps its own images below `library/`."""
-    registry, repository = name.registry or _HUB, name.repository
-    if str(registry) in _HUB_ALIASES:
-        registry = _HUB
-    if registry == _HUB and "/" not in repository:
-        repository = f"library/{repository}"
-    with open_registry(registry, timeout=timeout) as opened:
-        return opened.head_manifest(repository, name.version).digest
+def offered(name: Reference, timeout: float) -> str:
+    """The digest that the registry has for a name."""
+    asked = name if name.registry else name.at(_HUB)
+    with open_registry(asked.registry or _HUB, timeout=timeout) as opened:
+        return opened.head_manifest(asked.repository, asked.version).digest

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 from typing import Annotated
 
 import typer
 
 from devreg.cli.options import Json, Registry, settings, timeout
 from devreg.model.address import Address
-from devreg.model.errors import DevregError, PartlyDone
-from devreg.output import document, tables
+from devreg.model.errors import DevregError, PartlyDone, UsageError
+from devreg.model.listing import Repository, Tag
+from devreg.model.selection import Order, select
+from devreg.model.since import since
+from devreg.output import console, document, tables
+from devreg.output.template import Template
+
+_AGAIN = "run the command again"
+_NAMED = 5
+
+Filter = Annotated[
+    str | None, typer.Option("--filter", metavar="GLOB", help="Only names that match, as '1.*'.", show_default=False)
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="TEMPLATE",
+        help=r"Print this for each, as '{name}\t{size}'; fields are the keys of --json.",
+        show_default=False,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -20,41 +42,109 @@ def register(app: typer.Typer) -> None:
 
 def repos(
     address: Annotated[str | None, typer.Argument(metavar="ADDRESS", help="The registry.", show_default=False)] = None,
+    pattern: Filter = None,
+    details: Annotated[bool, typer.Option("--details", help="With the number of tags, size and age.")] = False,
+    template: Format = None,
     registry: Registry = None,
     as_json: Json = False,
 ) -> None:
-    """List the repositories of a registry."""
-    from devreg.actions import catalog as action
+    """List the repositories of a registry.
 
-    setting = settings.get("registry", registry if address is None else address)
-    found = action.repositories(Address.parse(setting.value), timeout=timeout())
+    In a pipe without a header; with --details name, number of tags, bytes and time.
+    """
+    from devreg.actions import catalog as action
+    from devreg.output.progress import reporting
+
+    line = _template(template, Repository, as_json)
+    details = details or bool(line and line.fields - {"name"})
+    where = Address.parse(settings.get("registry", registry if address is None else address).value)
+    with reporting() as listener:
+        coming = action.repositories(where, timeout=timeout(), pattern=pattern, details=details, listen=listener)
+        found: Iterable[Repository] = list(coming) if details or as_json else coming
+    unread = [(each.name, each.error) for each in found if each.error] if details else []
     if as_json:
-        document.success("repos", {"repositories": found})
+        rows = found if details else [{"name": each.name} for each in found]
+        _document("repos", {"repositories": rows}, unread)
+    elif line:
+        _print(line, found)
+    elif details:
+        tables.repositories(list(found))
     else:
-        tables.repositories(found)
+        tables.names(found)
+    _end(unread)
 
 
 def tags(
-    repository: Annotated[str, typer.Argument(metavar="REPO", help="A repository, with or without its registry.")],
+    repositories: Annotated[
+        list[str], typer.Argument(metavar="REPO...", help="Repositories, with or without their registry.")
+    ],
+    sort: Annotated[Order, typer.Option("--sort", help="Newest, biggest or highest first; names ascend.")] = "created",
+    reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
+    pattern: Filter = None,
+    made_since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="Made since then: 30d, 12h, 2024-05-31.", show_default=False),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", metavar="N", min=1, help="The first only.", show_default=False)
+    ] = None,
+    template: Format = None,
     registry: Registry = None,
     as_json: Json = False,
 ) -> None:
-    """List the tags of a repository.
+    """List the tags of repositories.
 
-    With digest, size, age and platforms. In a pipe: tab-separated name, digest, bytes, time, platforms.
+    With digest, size, age, platforms and other tags of the same digest. In a pipe, without a header: name, digest,
+    bytes, time, platforms, kind, number of referrers, other tags; before them the repository if there are several.
     """
     from devreg.actions import catalog as action
+    from devreg.actions.versions import version_key
+    from devreg.output.progress import reporting
 
+    line = _template(template, Tag, as_json)
+    moment = since(made_since, datetime.now(timezone.utc)) if made_since else None
     default = Address.parse(settings.get("registry", registry).value)
-    found = action.tags(repository, default=default, timeout=timeout())
-    unread = [tag for tag in found if tag.error]
+    with reporting() as listener:
+        every = action.tags(repositories, default=default, timeout=timeout(), pattern=pattern, listen=listener)
+    found = select(every, sort=sort, reverse=reverse, since=moment, limit=limit, version_key=version_key)
+    several = len(repositories) > 1
+    unread = [(_label(each, several), each.error) for each in every if each.error]
     if as_json:
-        errors: list[DevregError] = [
-            PartlyDone(f"{tag.name}: {tag.error}", hint="run the command again") for tag in unread
-        ]
-        document.success("tags", {"tags": found}, ok=not unread, errors=errors)
+        _document("tags", {"tags": found}, unread)
+    elif line:
+        _print(line, found)
+    elif not found:
+        console.note("no tags" if every == () and pattern is None else "no tags that match")
     else:
-        tables.tags(found)
+        tables.tags(found, with_repository=several)
+    _end(unread)
+
+
+def _template(text: str | None, kind: type, as_json: bool) -> Template | None:
+    if text is not None and as_json:
+        raise UsageError("--format and --json are two ways to say it", hint="leave one of them out")
+    return None if text is None else Template(text, kind)
+
+
+def _print(line: Template, rows: Iterable[Repository | Tag]) -> None:
+    for row in rows:
+        console.result(line.line(row))
+
+
+def _label(tag: Tag, several: bool) -> str:
+    if not tag.name:
+        return tag.repository
+    return f"{tag.repository}:{tag.name}" if several else tag.name
+
+
+def _document(command: str, data: object, unread: Sequence[tuple[str, str]]) -> None:
+    errors: list[DevregError] = [PartlyDone(f"{name}: {error}", hint=_AGAIN) for name, error in unread]
+    document.success(command, data, ok=not unread, errors=errors)
+
+
+def _end(unread: Sequence[tuple[str, str]]) -> None:
+    """Exit with 1 if some could not be read."""
     if unread:
-        names = ", ".join(tag.name for tag in unread)
-        raise PartlyDone(f"could not read {names}: {unread[0].error}", hint="run the command again")
+        names = ", ".join(name for name, _ in unread[:_NAMED])
+        more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
+        raise PartlyDone(f"could not read {names}{more}: {unread[0][1]}", hint=_AGAIN)

@@ -23,6 +23,11 @@ app.add_typer(user_app, name="user")
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user.")]
 
 
+def register(root: typer.Typer) -> None:
+    """Add this file's commands to the root command."""
+    root.add_typer(app, name="registry")
+
+
 class Role(str, Enum):
     """Which of the two containers."""
 

@@ -40,6 +40,16 @@ class Address:
         except ValueError:
             return False
 
+    @property
+    def is_hub(self) -> bool:
+        """Whether it is the name that Docker's hub has in references."""
+        return self.port is None and self.host in ("docker.io", "index.docker.io")
+
+    @property
+    def endpoint(self) -> Address:
+        """Who answers for it: of Docker's hub that is another host (moby, registry.DefaultV2Registry)."""
+        return replace(self, host="registry-1.docker.io") if self.is_hub else self
+
     @classmethod
     def parse(cls, text: str) -> Address:
         """Read what a user typed. Raises UsageError that names the fault; credentials in it are never repeated."""

@@ -39,7 +39,16 @@ class Layer:
     done: bool = False
 
 
-Event = Step | Warn | Layer
+@dataclass(frozen=True)
+class Counted:
+    """How many of `total` things are done; `what` says of which, as `reading team/app`. `total`: 0 while unknown."""
+
+    what: str
+    done: int
+    total: int = 0
+
+
+Event = Step | Warn | Layer | Counted
 Listener = Callable[[Event], None]
 
 

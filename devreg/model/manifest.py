@@ -51,7 +51,7 @@ class Descriptor:
 class Manifest:
     """A manifest that was read. `size` is its own, in bytes.
 
-    `config` and `layers` are an image's or an artifact's, `children` an index's, without attestations: those are no
+    `config` and `layers` are an image's or an artifact's, `children` an index's, without `attestations`: those are no
     platform's image. A schema 1 manifest has none of them.
     """
 
@@ -62,6 +62,7 @@ class Manifest:
     config: Descriptor | None = None
     layers: tuple[Descriptor, ...] = ()
     children: tuple[Descriptor, ...] = ()
+    attestations: tuple[Descriptor, ...] = ()
 
     @property
     def content_size(self) -> int | None:
@@ -92,7 +93,8 @@ def parse_manifest(body: bytes, *, media_type: str, digest: str) -> Manifest:
     if kind == "index":
         entries = [_object(entry) for entry in _list(content, "manifests")]
         children = tuple(_descriptor(entry) for entry in entries if not _is_attestation(entry))
-        return Manifest(kind, media_type, digest, len(body), children=children)
+        attestations = tuple(_descriptor(entry) for entry in entries if _is_attestation(entry))
+        return Manifest(kind, media_type, digest, len(body), children=children, attestations=attestations)
     if kind == "artifact":
         blobs = tuple(_descriptor(_object(entry)) for entry in _list(content, "blobs"))
         return Manifest(kind, media_type, digest, len(body), layers=blobs)

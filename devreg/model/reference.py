@@ -13,6 +13,7 @@ _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _MAX_NAME = 255
+_WILD = frozenset("*?[")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Reference:
     def at(self, registry: Address, prefix: str = "") -> Reference:
         """The same image in another registry, below `prefix` when one is given."""
         repository = f"{prefix}/{self.repository}" if prefix else self.repository
-        return replace(self, registry=registry, repository=checked_repository(repository))
+        return replace(self, registry=registry, repository=_filed(registry, checked_repository(repository)))
 
     @classmethod
     def parse(cls, text: str) -> Reference:
@@ -50,11 +51,11 @@ class Reference:
         rest, _, digest = text.partition("@")
         if "@" in text and not _DIGEST.fullmatch(digest):
             raise _bad(text, f"{digest!r} is not a digest such as sha256: and 64 hex digits")
-        registry, rest = _split_registry(rest)
+        registry, rest = split_registry(rest)
         repository, colon, tag = rest.partition(":")
         if colon:
             checked_tag(tag, text)
-        return cls(checked_repository(repository), registry, tag or None, digest or None)
+        return cls(_filed(registry, checked_repository(repository)), registry, tag or None, digest or None)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Destination:
         scheme, mark, rest = text.rpartition("://")
         host, _, prefix = rest.removesuffix("/").partition("/")
         registry = Address.parse(f"{scheme}{mark}{host}")
-        if not _is_registry(str(registry)):
+        if not is_registry(str(registry)):
             raise UsageError(
                 f"{host!r} cannot stand in an image's name: Docker would take it for an account of its hub",
                 hint=f"write it with its port: {host}:443, or {host}:80",
@@ -87,23 +88,43 @@ def checked_repository(name: str) -> str:
     return name
 
 
+def is_tag(text: str) -> bool:
+    """Whether registries and engines would take `text` as a tag."""
+    return _TAG.fullmatch(text) is not None
+
+
+def split_glob(text: str) -> tuple[str, str | None]:
+    """A name whose tag is a glob (fnmatch), such as `app:1.*`, as `app` and `1.*`; None where the tag is none."""
+    name, colon, tag = text.rpartition(":")
+    is_glob = colon and "/" not in tag and not _WILD.isdisjoint(tag)
+    return (name, tag) if is_glob else (text, None)
+
+
 def checked_tag(tag: str, text: str | None = None) -> str:
     """`tag`, or UsageError when no registry would take it as one. `text` is what it stands in."""
-    if not _TAG.fullmatch(tag):
-        raise _bad(tag if text is None else text, f"{tag!r} is not a tag: up to 128 letters, digits, and _ . - inside")
-    return tag
+    if is_tag(tag):
+        return tag
+    if text is None:
+        raise UsageError(f"{tag!r} is not a tag", hint="a tag is up to 128 letters, digits, and _ . - inside")
+    raise _bad(text, f"{tag!r} is not a tag: up to 128 letters, digits, and _ . - inside")
 
 
-def _is_registry(first: str) -> bool:
+def _filed(registry: Address | None, repository: str) -> str:
+    """Where a registry has a repository: Docker's hub has those of one word below `library/`."""
+    return f"library/{repository}" if registry and registry.is_hub and "/" not in repository else repository
+
+
+def is_registry(first: str) -> bool:
     """The engine's rule: the first part of a name is a registry if it has a dot or a colon in it, or is `localhost`."""
     return "." in first or ":" in first or first == "localhost"
 
 
-def _split_registry(text: str) -> tuple[Address | None, str]:
+def split_registry(text: str) -> tuple[Address | None, str]:
+    """The registry that a name begins with, None for one without, and the rest. Raises UsageError."""
     first, slash, rest = text.partition("/")
     if first in ("http:", "https:"):
         raise _bad(text, "a reference has no scheme", f"write {text.partition('://')[2]}")
-    if slash and _is_registry(first):
+    if slash and is_registry(first):
         return Address.parse(first), rest
     return None, text
 

@@ -11,27 +11,6 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Repository:
-    """One line of `repos`."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Tag:
-    """One line of `tags`. `error` says why the rest is empty when a tag could not be read."""
-
-    repository: str
-    name: str
-    digest: str | None = None
-    size: int | None = None
-    created: str | None = None
-    platforms: tuple[str, ...] = ()
-    media_type: str | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
 class Layers:
     """How the layers of a push got there."""
 
@@ -209,3 +188,29 @@ class CaTrusted:
     verified: bool
     changed: bool
     removed_insecure: bool
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One file of the cache: what is in it, how many entries, its size in bytes."""
+
+    what: str
+    file: str
+    entries: int
+    size: int
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """What devreg keeps of registries. `folder`: None where the user has no home."""
+
+    folder: str | None
+    kept: tuple[Kept, ...]
+
+
+@dataclass(frozen=True)
+class CacheCleared:
+    """What was forgotten: entries, and the bytes that are free now."""
+
+    entries: int
+    freed: int

@@ -46,6 +46,14 @@ def same_digest(body: bytes, digest: str) -> bool:
     return hashlib.new(digest.partition(":")[0], body).hexdigest() == digest.partition(":")[2]
 
 
+def error_codes(body: bytes) -> frozenset[str]:
+    """The codes of a registry's error body, as `error_summary` reads it."""
+    try:
+        return frozenset(str(error["code"]) for error in json.loads(body)["errors"])
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return frozenset()
+
+
 def error_summary(body: bytes) -> str:
     """The codes and messages of a registry's error body in one short line, empty when it has none.
 

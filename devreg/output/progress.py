@@ -8,10 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from devreg.model.events import Event, Layer, Listener, Step, Warn
+from devreg.model.events import Counted, Event, Layer, Listener, Step, Warn
 from devreg.output import console
+from devreg.output.console import inert
+from devreg.output.count_bar import CountBar
 from devreg.output.units import size
 
 if TYPE_CHECKING:
@@ -30,10 +33,11 @@ def reporting(*, quiet: bool = False) -> Iterator[Listener]:
     if quiet:
         yield _warnings_only
     elif console.person_listens() and not console.stderr().is_dumb_terminal:
-        from rich.progress import Progress
-
-        with Progress(*_columns(), console=console.stderr(), transient=True) as progress:
-            yield _Bars(progress)
+        bars = _Bars()
+        try:
+            yield bars
+        finally:
+            bars.finish()
     else:
         lines = _Lines()
         yield lines
@@ -108,35 +112,61 @@ class _Tally:
 
 
 class _Bars:
-    """A bar for all layers and one for each that moves; what is done, steps and warnings scroll above them."""
+    """A bar for all layers and one for each that moves; what is done, steps and warnings scroll above them.
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    Or a bar for things that are counted: only one kind of bars can be on the screen at a time.
+    """
+
+    def __init__(self) -> None:
+        self._count = CountBar()
         self._tally = _Tally()
         self._tasks: dict[str, Task] = {}
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
         with self._lock:
+            if isinstance(event, Counted):
+                self._stop()
+                self._count.show(event)
+                return
             if isinstance(event, Layer):
+                self._count.hide()
                 self._layer(self._tally.note(event))
                 return
             if isinstance(event, Step):
+                self._count.hide()
                 self._forget()
             self._print(_words(event))
+
+    def finish(self) -> None:
+        """Nothing more happens: the bars go away."""
+        with self._lock:
+            self._count.hide()
+            self._stop()
+
+    @cached_property
+    def _progress(self) -> Progress:
+        from rich.progress import Progress
+
+        return Progress(*_columns(), console=console.stderr(), transient=True)
+
+    def _stop(self) -> None:
+        if "_progress" in vars(self):
+            self._progress.stop()
 
     def _layer(self, layer: Layer) -> None:
         """Layers that wait have no bar: there may be more of them than lines on the screen."""
         tally = self._tally
         self._show(_ALL, f"{tally.done} of {len(tally.layers)} done", tally.moved, tally.total or 0)
         if layer.done:
-            self._print(f"{layer.id} {layer.status}" + (f", {size(layer.current)}" if layer.current else ""))
+            self._print(inert(f"{layer.id} {layer.status}") + (f", {size(layer.current)}" if layer.current else ""))
         if layer.current and not layer.done:
-            self._show(layer.id, layer.status, layer.current, layer.total)
+            self._show(layer.id, inert(layer.status), layer.current, layer.total)
         elif layer.id in self._tasks:
             self._progress.remove_task(self._tasks.pop(layer.id).id)
 
     def _show(self, name: str, status: str, current: int, total: int) -> None:
+        self._progress.start()
         if name not in self._tasks:
             self._progress.add_task(status, layer=name, total=None, completed=current)
             self._tasks[name] = self._progress.tasks[-1]
@@ -153,7 +183,7 @@ class _Bars:
         self._tally = _Tally()
 
     def _print(self, line: str) -> None:
-        self._progress.console.print(line, soft_wrap=True)
+        console.stderr().print(line, soft_wrap=True)
 
 
 class _Lines:
@@ -165,6 +195,8 @@ class _Lines:
 
     def __call__(self, event: Event) -> None:
         with self._lock:
+            if isinstance(event, Counted):
+                return
             if isinstance(event, Layer):
                 self._layer(event)
                 return
@@ -220,4 +252,4 @@ def _duration(seconds: float) -> str:
 
 
 def _words(event: Step | Warn) -> str:
-    return f"warning: {event.text}" if isinstance(event, Warn) else event.text
+    return inert(f"warning: {event.text}" if isinstance(event, Warn) else event.text, keep="\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from devreg.model.since import moment
+
 _AGES = (
     (365 * 86400, "year"),
     (30 * 86400, "month"),
@@ -26,11 +28,11 @@ def size(number: int | None) -> str:
     return f"{value:.1f} TB"
 
 
-def age(moment: str | None, now: datetime | None = None) -> str:
-    """How long ago a RFC 3339 time was: `3 weeks ago`."""
-    if moment is None:
+def age(created: str | None, now: datetime | None = None) -> str:
+    """How long ago a RFC 3339 time was: `3 weeks ago`. `-` where that says nothing, as 1970 does."""
+    then = moment(created)
+    if then is None:
         return "-"
-    then = datetime.fromisoformat(moment.replace("Z", "+00:00"))
     seconds = ((now or datetime.now(timezone.utc)) - then).total_seconds()
     if seconds < 60:
         return "just now"

@@ -19,10 +19,10 @@ from devreg.registry.download import Download
 from devreg.registry.lane import Answer
 from devreg.registry.pages import names
 from devreg.registry.probe import SpeaksHttps, check_registry
-from devreg.registry.retries import WRITING
+from devreg.registry.retries import ONE_TRY, WRITING, patiently
 from devreg.registry.session import Session
 from devreg.registry.upload import upload
-from devreg.registry.writes import cancel, check_digest, incomplete, opened
+from devreg.registry.writes import cancel, check_digest, is_lasting, not_taken, opened
 
 MAX_CONFIG = 4 * 2**20
 """Bytes of a config blob that are read; real ones have a few kilobytes."""
@@ -237,9 +237,11 @@ class Registry:
         """
         doing = f"store the manifest of {repository}{_separator(reference)}{reference}"
         path, headers = _path(repository, "manifests", reference), {"Content-Type": media_type}
-        response = self._session.ask("PUT", path, headers=headers, content=body, retry=WRITING)
+        response = patiently(
+            lambda: self._session.ask("PUT", path, headers=headers, content=body, retry=ONE_TRY), is_final=is_lasting
+        )
         if not response.is_success:
-            raise incomplete(self._session, response, doing)
+            raise not_taken(self._session, response, body, doing)
         digest = digest_of(body)
         check_digest(response, digest)
         return digest

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
 
+from devreg.model.errors import RegistryUnreachable
 from devreg.registry.transport import RETRY
 
 PASSING = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.TimeoutException)
@@ -45,6 +48,23 @@ class Patience:
         self._retry = self._retry.increment()
         self._retry.sleep(response if response is not None else ConnectionError())
         return True
+
+
+def patiently(ask: Callable[[], httpx.Response], *, is_final: Callable[[httpx.Response], bool]) -> httpx.Response:
+    """The first answer that another try would not change, or the last one. `ask` makes one try.
+
+    `is_final`: whether an answer says so itself, whatever its status. Raises what `ask` does, at the last try.
+    """
+    patience = Patience()
+    while True:
+        try:
+            response = ask()
+        except RegistryUnreachable as error:
+            if not isinstance(error.__cause__, PASSING) or not patience.wait(None):
+                raise
+            continue
+        if not passes(response) or is_final(response) or not patience.wait(response):
+            return response
 
 
 def _asked_for(response: httpx.Response | None) -> float:

@@ -8,13 +8,26 @@ from contextlib import suppress
 import httpx
 
 from devreg.model.errors import DevregError, UploadFailed
-from devreg.model.wire import printable, unusable
+from devreg.model.wire import error_codes, printable, unusable
 from devreg.registry.refusals import described
 from devreg.registry.retries import ONE_TRY
 from devreg.registry.session import Session
 
 _RANGE = re.compile(r"(?:bytes[= ])?0-(\d{1,18})")
 _MISSING = re.compile(r"sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})")
+_NAMED = 5
+_UNKNOWN = frozenset(("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"))
+_INVALID = "MANIFEST_INVALID"
+_LASTING = _UNKNOWN | {_INVALID}
+_GONE = "push again: it may have been deleted meanwhile, or lie on another node"
+_FROM_URLS = (
+    "it has layers that are had from URLs: let the registry take them, "
+    "validation.manifests.urls.allow in its configuration; where it does already, push again"
+)
+_NOT_VALID = (
+    "an older registry may know no OCI images, indexes or attestations: build with --provenance=false, or update it; "
+    "its log tells more"
+)
 _HINTS = {
     413: "let the proxy before the registry take large requests; in nginx: client_max_body_size 0",
     429: "it limits how often it may be asked: push again later",
@@ -56,15 +69,26 @@ def refused(session: Session, response: httpx.Response, doing: str) -> DevregErr
     return UploadFailed(message, hint=_HINTS.get(status, "the registry's log tells more; then push again"))
 
 
-def incomplete(session: Session, response: httpx.Response, doing: str) -> DevregError:
-    """The error for a manifest that was refused: `refused`, but for the blobs that the registry does not have."""
-    if "BLOB_UNKNOWN" not in described(response):
-        return refused(session, response, doing)
-    missing = ", ".join(dict.fromkeys(_MISSING.findall(response.text))) or "a blob of it"
+def is_lasting(response: httpx.Response) -> bool:
+    """Whether the registry says of a manifest that it will not take it, now or later.
+
+    distribution 2.8 does so with status 500 for layers from URLs that it does not allow (measured).
+    """
+    return not _LASTING.isdisjoint(error_codes(response.content))
+
+
+def not_taken(session: Session, response: httpx.Response, body: bytes, doing: str) -> DevregError:
+    """The error for the manifest `body` that was refused. `doing` completes "cannot …"."""
+    codes = error_codes(response.content)
+    if codes.isdisjoint(_UNKNOWN):
+        error = refused(session, response, doing)
+        is_invalid = _INVALID in codes and isinstance(error, UploadFailed)
+        return UploadFailed(error.message, hint=_NOT_VALID) if is_invalid else error
+    missing = list(dict.fromkeys(_MISSING.findall(response.text)))
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
     return UploadFailed(
-        f"cannot {doing}: the registry does not have {missing}",
-        hint="push again: it may have been deleted meanwhile, or lie on another node; "
-        "layers that are had from URLs a registry takes only where its validation.manifests.urls allow them",
+        f"cannot {doing}: the registry does not have {', '.join(missing[:_NAMED]) or 'a blob of it'}{more}",
+        hint=_FROM_URLS if b'"urls"' in body else _GONE,
     )
 
 

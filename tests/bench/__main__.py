@@ -1,4 +1,4 @@
-"""`python -m tests.bench`, as root: starts an engine and a registry of its own, prints ratios, stops them."""
+"""`python -m tests.bench [listing|push]`, as root: starts what it needs of its own, prints ratios, stops it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import platformdirs
 
-from tests.bench import push, routes
+from tests.bench import listing, push, routes
 from tests.bench.push import Scene
 from tests.live.conftest import free_port, free_subnet, reload
 from tests.live.lab.devreg import Devreg, user_of, with_own_state
@@ -24,23 +24,32 @@ from tests.live.lab.run import run
 ROUNDS, LARGE_ROUNDS = 5, 3
 
 
-def main() -> None:
-    """Run every comparison."""
+def main(wanted: Sequence[str]) -> None:
+    """Run the comparisons that are named, or all."""
+    cache = platformdirs.user_cache_path("devreg-tests", appauthor=False)
     with tempfile.TemporaryDirectory(prefix="db-", dir="/tmp") as folder:
         root = Path(folder)
-        with dockerd(root / "e", name="bench", subnet=free_subnet()) as engine:
-            user, address = user_of(engine, root / "user"), f"127.0.0.1:{free_port()}"
-            user.ok("registry", "up", "--listen", address, "--user", "bench", "--password-stdin", input="bench")
-            user.ok("login", address, "-u", "bench", "--password-stdin", input="bench")
-            _startup(user)
-            _trust(engine, with_own_state(user))
-            _repeated_push(engine, user, address)
-            push.build(engine, root / "image")
-            scene = Scene(engine, user, root, platformdirs.user_cache_path("devreg-tests", appauthor=False))
-            push.fresh(scene, LARGE_ROUNDS)
-            push.archives(scene, LARGE_ROUNDS)
-            routes.compare(scene, LARGE_ROUNDS)
-            push.memory(scene)
+        if "listing" in (wanted or ("listing",)):
+            nobody = Devreg(root / "lister", f"unix://{root}/no-engine")
+            listing.compare(nobody, root / "listing", cache, ROUNDS)
+        if "push" in (wanted or ("push",)):
+            _push(root, cache)
+
+
+def _push(root: Path, cache: Path) -> None:
+    with dockerd(root / "e", name="bench", subnet=free_subnet()) as engine:
+        user, address = user_of(engine, root / "user"), f"127.0.0.1:{free_port()}"
+        user.ok("registry", "up", "--listen", address, "--user", "bench", "--password-stdin", input="bench")
+        user.ok("login", address, "-u", "bench", "--password-stdin", input="bench")
+        _startup(user)
+        _trust(engine, with_own_state(user))
+        _repeated_push(engine, user, address)
+        push.build(engine, root / "image")
+        scene = Scene(engine, user, root, cache)
+        push.fresh(scene, LARGE_ROUNDS)
+        push.archives(scene, LARGE_ROUNDS)
+        routes.compare(scene, LARGE_ROUNDS)
+        push.memory(scene)
 
 
 def _startup(user: Devreg) -> None:
@@ -89,4 +98,4 @@ def _tell(what: str, ours: float, theirs: float) -> None:
     print(f"{what}: {ours:.2f} s / {theirs:.2f} s = {ours / theirs:.2f}")
 
 
-main()
+main(sys.argv[1:])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from devreg.model.listing import Tag
 from devreg.model.manifest import DOCKER_IMAGE
 from tests.cli import registry
 from tests.cli.conftest import Run, Serve
 from tests.http.server import Answer, Asked, json_answer
+
+DIGEST = registry.DIGEST
 
 
 def test_repos_one_a_line(run: Run, serve: Serve) -> None:
@@ -48,13 +53,144 @@ def test_all_pages_are_followed(run: Run, serve: Serve) -> None:
     assert run("repos").out.count("\n") == 15
 
 
-def test_tags_in_a_pipe_are_tab_separated_without_a_header(run: Run, serve: Serve) -> None:
+def test_a_glob_leaves_out_repositories(run: Run, serve: Serve) -> None:
+    serve(registry.answer)
+    assert run("repos", "--filter", "team/*").out == "team/app\n"
+    assert run("repos", "--filter", "nothing").out == ""
+
+
+def test_repos_with_details(run: Run, serve: Serve) -> None:
+    serve(registry.answer)
+    outcome = run("repos", "--details")
+    app, zoo = (line.split() for line in outcome.out.splitlines())
+    assert app == ["team/app", "2", str(registry.SIZE + len(registry.MANIFEST)), "2024-05-06T07:08:09Z"]
+    assert zoo == ["zoo", "0", "0", "-"]
+    assert run("repos", "--details", "--json").data["repositories"][1] == {
+        "name": "zoo",
+        "tags": 0,
+        "size": 0,
+        "updated": None,
+        "error": None,
+    }
+
+
+def test_a_template_with_details_asks_for_them(run: Run, serve: Serve) -> None:
+    server = serve(registry.answer)
+    assert run("repos", "--format", r"{name:>9}\t.").out == " team/app\t.\n      zoo\t.\n"
+    assert not [line for line in server.lines if "tags" in line]
+    assert run("repos", "--format", "{name} {tags}").out == "team/app 2\nzoo 0\n"
+
+
+def test_a_repository_that_cannot_be_read_in_full_is_partly_done(run: Run, serve: Serve) -> None:
+    serve(lambda asked: json_answer({"repositories": ["half"]}) if "_catalog" in asked.path else registry.answer(asked))
+    outcome = run("repos", "--details")
+    assert outcome.code == 1
+    assert outcome.out.startswith("half  2  ")
+    assert "1 of 2 tags cannot be read" in outcome.out
+    assert "could not read half: 1 of 2 tags cannot be read" in outcome.err
+    assert run("repos", "--details", "--json").document["ok"] is False
+
+
+def test_tags_in_a_pipe_are_aligned_without_a_header(run: Run, serve: Serve) -> None:
     serve(registry.answer)
     outcome = run("tags", "team/app")
     assert (outcome.code, outcome.err) == (0, "")
-    first, second = [line.split("\t") for line in outcome.out.splitlines()]
-    assert first == ["1.0", registry.DIGEST, str(registry.SIZE), "2024-05-06T07:08:09Z", "linux/arm64/v8"]
+    first, second = (line.split() for line in outcome.out.splitlines())
+    assert first[:6] == ["1.0", registry.DIGEST, str(registry.SIZE), "2024-05-06T07:08:09Z", "linux/arm64/v8", "image"]
+    assert first[-1] == registry.LONG_TAG
     assert second[0] == registry.LONG_TAG
+
+
+def test_tags_of_several_repositories(run: Run, serve: Serve) -> None:
+    serve(registry.answer)
+    outcome = run("tags", "team/app", "none", "half")
+    assert outcome.code == 1
+    assert [line.split()[:2] for line in outcome.out.splitlines()] == [
+        ["half", "1.0"],
+        ["team/app", "1.0"],
+        ["team/app", registry.LONG_TAG],
+        ["half", "broken"],
+        ["none", "-"],
+    ]
+    assert "could not read none, half:broken: " in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ((), ["new", "1.9", "1.10", "1.10-rc.1", "epoch"]),
+        (("--reverse",), ["1.10", "1.10-rc.1", "1.9", "new", "epoch"]),
+        (("--sort", "name"), ["1.9", "1.10", "1.10-rc.1", "epoch", "new"]),
+        (("--sort", "semver"), ["1.10", "1.10-rc.1", "1.9", "epoch", "new"]),
+        (("--sort", "size", "--limit", "1"), ["new"]),
+        (("--since", "2024-02-01"), ["new", "1.9"]),
+        (("--since", "1d"), []),
+        (("--filter", "1.*", "-n", "2"), ["1.9", "1.10"]),
+    ],
+)
+def test_order_and_choice_of_tags(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], names: list[str]
+) -> None:
+    rows = (
+        Tag("app", "1.10", DIGEST, 3, "2024-01-01T00:00:00Z"),
+        Tag("app", "epoch", DIGEST, 2, "1970-01-01T00:00:00Z"),
+        Tag("app", "1.9", DIGEST, 1, "2024-02-01T00:00:00Z"),
+        Tag("app", "new", DIGEST, 4, "2024-03-01T00:00:00Z"),
+        Tag("app", "1.10-rc.1", DIGEST, 3, "2024-01-01T00:00:00Z"),
+    )
+
+    def tags(*_names: object, pattern: str | None, **_rest: object) -> tuple[Tag, ...]:
+        return tuple(row for row in rows if not pattern or row.name.startswith("1."))
+
+    monkeypatch.setattr("devreg.actions.catalog.tags", tags)
+    outcome = run("tags", "app", *words, "--format", "{name}")
+    assert (outcome.code, outcome.out.split()) == (0, names)
+    assert [each["name"] for each in run("tags", "app", *words, "--json").data["tags"]] == names
+
+
+def test_no_tags_is_told_and_no_failure(run: Run, serve: Serve) -> None:
+    serve(lambda _: json_answer({"name": "app", "tags": None}))
+    outcome = run("tags", "app")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "no tags\n")
+    serve(registry.answer)
+    assert run("tags", "team/app", "--filter", "x*").err == "no tags that match\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tags", "app", "--format", "{nothing}"),
+        ("tags", "app", "--format", "{name}", "--json"),
+        ("repos", "--format", "{digest}"),
+        ("tags", "app", "--since", "yesterday"),
+        ("tags", "app", "--sort", "age"),
+        ("tags", "app", "--limit", "0"),
+        ("tags",),
+    ],
+)
+def test_usage(run: Run, words: Sequence[str]) -> None:
+    outcome = run(*words)
+    assert outcome.code == 2
+    assert "registry" not in outcome.err  # nothing was asked for first
+
+
+def test_what_a_registry_calls_its_things_does_nothing_to_a_terminal(run: Run, serve: Serve) -> None:
+    evil = "[red]x\x1b]0;t\x07\u202e\ud800"
+    shown = r"[red]x\x1b]0;t\x07\u202e\ud800"
+
+    def answer(asked: Asked) -> Answer:
+        if "_catalog" in asked.path:
+            return json_answer({"repositories": [evil]})
+        return json_answer({"name": "app", "tags": [evil]})
+
+    serve(answer)
+    assert run("repos").out == f"{shown}\n"
+    outcome = run("tags", "app")
+    assert outcome.code == 1
+    assert outcome.out.split()[0] == shown
+    assert outcome.err.replace("\n", "").isprintable()
+    assert run("tags", "app", "--format", "{name}").out == f"{shown}\n"
+    assert run("tags", "app", "--json").data["tags"][0]["name"] == evil
 
 
 def test_tags_as_json(run: Run, serve: Serve) -> None:
@@ -70,6 +206,9 @@ def test_tags_as_json(run: Run, serve: Serve) -> None:
         "platforms": ["linux/arm64/v8"],
         "media_type": DOCKER_IMAGE,
         "error": None,
+        "kind": "image",
+        "also": [registry.LONG_TAG],
+        "referrers": 0,
     }
 
 
@@ -87,8 +226,19 @@ def test_a_tag_that_cannot_be_read_is_a_row_with_an_error(run: Run, serve: Serve
     assert readable["error"] is None
     assert broken["name"] == "broken"
     assert broken["digest"] is None
-    assert "manifest unknown" in broken["error"]
-    assert run("tags", "half").out.splitlines()[1].split("\t")[0] == "broken"
+    assert broken["error"] == "no longer there"
+    assert document["errors"][0]["message"] == "broken: no longer there"
+    assert run("tags", "half").out.splitlines()[1].split() == [
+        "broken",
+        "-",
+        "-",
+        "-",
+        "-",
+        "error",
+        "no",
+        "longer",
+        "there",
+    ]
 
 
 def test_a_web_server_is_not_taken_for_a_registry(run: Run, serve: Serve) -> None:

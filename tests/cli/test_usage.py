@@ -16,7 +16,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     "unknown option": (("repos", "--detials"), "--detials"),
     "missing argument": (("tags",), "REPO"),
     "missing arguments": (("push",), "IMAGE"),
-    "too many arguments": (("tags", "a", "b"), "b"),
+    "too many arguments": (("repos", "a", "b"), "b"),
     "option without its value": (("push", "app", "--to"), "--to"),
     "no such choice": (("registry", "up", "--images-from", "thin-air"), "thin-air"),
     "no number": (("registry", "logs", "--tail", "many"), "--tail"),

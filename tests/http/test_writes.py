@@ -127,6 +127,39 @@ def test_a_manifest_of_blobs_that_are_not_there(serve: Serve, opened: Open, stat
     assert "push again" in caught.value.hint
 
 
+def test_a_manifest_of_many_blobs_that_are_not_there(serve: Serve, opened: Open) -> None:
+    errors = [{"code": "MANIFEST_BLOB_UNKNOWN", "detail": f"sha256:{number:064}"} for number in range(1000)]
+    with pytest.raises(UploadFailed, match=r"sha256:0{63}4 and 995 more$"):
+        opened(serve(Answer(400, json.dumps({"errors": errors}).encode()))).put_manifest("app", "1", BODY, OCI_IMAGE)
+
+
+def test_layers_from_urls_that_the_registry_does_not_allow(serve: Serve, opened: Open, pauses: list[float]) -> None:
+    """What distribution 2.8 answers (measured)."""
+    codes = ("UNKNOWN", "UNKNOWN", "MANIFEST_BLOB_UNKNOWN")
+    errors = [{"code": code, "message": "x" * 200, "detail": DIGEST} for code in codes]
+    server = serve(Answer(500, json.dumps({"errors": errors}).encode()))
+    body = json.dumps({"layers": [{"digest": DIGEST, "urls": ["https://a.example/b"]}]}).encode()
+    with pytest.raises(UploadFailed, match=f"the registry does not have {DIGEST}$") as caught:
+        opened(server).put_manifest("app", "1", body, OCI_IMAGE)
+    assert "validation.manifests.urls.allow" in caught.value.hint
+    assert (len(server.asked), pauses) == (2, [])
+
+
+def test_a_manifest_that_will_never_be_taken(serve: Serve, opened: Open, pauses: list[float]) -> None:
+    server = serve(error_answer(500, "MANIFEST_INVALID", "no"))
+    with pytest.raises(UploadFailed, match=r"500 .*MANIFEST_INVALID: no") as caught:
+        opened(server).put_manifest("app", "1", BODY, OCI_IMAGE)
+    assert "--provenance=false" in caught.value.hint
+    assert (len(server.asked), pauses) == (2, [])
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"errors": 1}', b'{"errors": [1, null]}', b"[" * 100_000, b"\xff"])
+def test_errors_that_say_nothing(serve: Serve, opened: Open, pauses: list[float], body: bytes) -> None:
+    with pytest.raises(UploadFailed, match=r"500 Internal Server Error$"):
+        opened(serve(Answer(500, body))).put_manifest("app", "1", BODY, OCI_IMAGE)
+    assert len(pauses) == WRITING.total
+
+
 def test_a_manifest_that_is_refused(serve: Serve, opened: Open) -> None:
     with pytest.raises(UploadFailed, match=r"400 .*MANIFEST_INVALID: no"):
         opened(serve(error_answer(400, "MANIFEST_INVALID", "no"))).put_manifest("app", DIGEST, BODY, OCI_IMAGE)

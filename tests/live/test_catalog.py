@@ -94,14 +94,14 @@ def all_pages(wire: Wire) -> Iterator[str]:
         path = urllib.parse.urlunsplit(("", "", *urllib.parse.urlsplit(found[1])[2:])) if found else None
 
 
-def test_piped_tags_are_lines_of_five_fields(devreg: Devreg, server: Server) -> None:
+def test_piped_tags_are_lines_of_eight_words(devreg: Devreg, server: Server) -> None:
     manifest = server.pusher.image("piped", "2024-01-02T03:04:05Z", [b"layer"])
     digest = server.pusher.put_manifest("piped", "b", manifest)
     server.pusher.put_manifest("piped", "a", manifest)
     size = str(sum(each["size"] for each in [json.loads(manifest)["config"], *json.loads(manifest)["layers"]]))
-    rest = (digest, size, "2024-01-02T03:04:05Z", "linux/amd64")
-    lines = [line.split("\t") for line in devreg.ok("tags", "piped").stdout.splitlines()]
-    assert lines == [["a", *rest], ["b", *rest]]
+    rest = (digest, size, "2024-01-02T03:04:05Z", "linux/amd64", "image", "0")
+    lines = [line.split() for line in devreg.ok("tags", "piped").stdout.splitlines()]
+    assert lines == [["a", *rest, "b"], ["b", *rest, "a"]]
     assert devreg.ok("tags", f"{server.address}/piped").stdout == devreg.ok("tags", "piped").stdout
     assert "piped" in devreg.ok("repos").stdout.splitlines()
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.conftest import Server as OwnServer
 from tests.live.conftest import client
 from tests.live.lab.contents import contents
 from tests.live.lab.devreg import Devreg
 from tests.live.lab.engine import Engine
+from tests.live.lab.fault_proxy import FaultProxy
 from tests.live.lab.images import multi_layer_image
 from tests.live.lab.layouts import FOREIGN, Layout, image, multi_platform, tarred
 from tests.live.lab.plain_registry import Server, plain_registry
@@ -167,6 +169,11 @@ def test_an_index_of_platforms_and_attestations_is_kept(
     assert pulled(engine, f"{registry.address}/{name}").attrs["Architecture"] == "amd64"
 
 
+def from_elsewhere(url: str) -> dict[str, object]:
+    """A layer that is not in the registry."""
+    return {"mediaType": FOREIGN, "digest": digest_of(b"elsewhere"), "size": 9, "urls": [url]}
+
+
 @pytest.fixture
 def tolerant(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A registry that takes manifests with URLs in them, which it does not as it comes."""
@@ -180,8 +187,7 @@ def test_a_layer_from_elsewhere_and_an_empty_one_are_kept(
     form: str, user: Devreg, tolerant: Server, tmp_path: Path
 ) -> None:
     layout, name = Layout(tmp_path / "layout"), f"odd/{form}:1"
-    urls = {"urls": ["http://127.0.0.1:1/layer"]}
-    elsewhere = {"mediaType": FOREIGN, "digest": digest_of(b"elsewhere"), "size": 9, **urls}
+    elsewhere = from_elsewhere("http://127.0.0.1:1/layer")
     odd = image(layout, "amd64", [tarred("odd")], elsewhere, annotations={"io.containerd.image.name": name})
     empty = image(layout, "arm64", [tarred("odd")], layout.add("application/octet-stream", b""))
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [odd, empty]}
@@ -193,6 +199,34 @@ def test_a_layer_from_elsewhere_and_an_empty_one_are_kept(
     assert found.tags == {"1": root["digest"]}
     assert digest_of(b"") in found.blobs
     assert elsewhere["digest"] not in found.blobs
+
+
+def one_from_elsewhere(folder: Path, url: str) -> tuple[str, dict[str, object]]:
+    """A layout, and the descriptor of its only image, one of whose layers is had from `url`."""
+    layout = Layout(folder)
+    root = image(layout, "amd64", [tarred("here")], from_elsewhere(url))
+    layout.finish(root)
+    return str(folder), root
+
+
+def test_devregs_own_server_takes_layers_from_elsewhere(devreg: Devreg, server: OwnServer, tmp_path: Path) -> None:
+    server.log_in(devreg)
+    layout, root = one_from_elsewhere(tmp_path / "layout", "https://mcr.microsoft.com/v2/windows/blobs/sha256:0")
+    devreg.ok("push", layout, "--as", "elsewhere/app:1")
+    assert contents(server.anybody, "elsewhere/app").tags == {"1": root["digest"]}
+
+
+def test_a_registry_that_refuses_layers_from_elsewhere_is_not_asked_again(
+    user: Devreg, registry: Server, tmp_path: Path
+) -> None:
+    """It answers with a 500, as for what passes."""
+    layout, _ = one_from_elsewhere(tmp_path / "layout", "https://a.example/layer")
+    with FaultProxy(registry.port) as proxy:
+        proxy.arm()
+        failed = replace(user, registry=proxy.address).fails(23, "push", layout, "--as", "refused/app:1")
+    assert f"the registry does not have {digest_of(b'elsewhere')}" in failed.stderr
+    assert "validation.manifests.urls.allow" in failed.stderr
+    assert len([line for line in proxy.requests if line.startswith("PUT /v2/refused/app/manifests/")]) == 1
 
 
 @pytest.mark.parametrize("damage", ["cut", "lacks a layer", "another layer"])

@@ -80,11 +80,15 @@ class Server:
 
 
 @contextmanager
-def plain_registry(folder: Path, cache: Path) -> Iterator[Server]:
-    """Run Debian's registry, unpacked into `cache` at the first call, with its content below `folder`."""
+def plain_registry(folder: Path, cache: Path, *, deletes: bool = False) -> Iterator[Server]:
+    """Run Debian's registry, unpacked into `cache` at the first call, with its content below `folder`.
+
+    `deletes`: whether manifests may be deleted; the registry's own default is that they may not.
+    """
     port, config = _free_port(), folder / "registry.yml"
     config.write_text(
-        "{version: 0.1, log: {level: warn}, storage: {filesystem: {rootdirectory: " + str(folder / "data") + "}},\n"
+        "{version: 0.1, log: {level: warn}, storage: {filesystem: {rootdirectory: " + str(folder / "data") + "},\n"
+        f" delete: {{enabled: {str(deletes).lower()}}}}},\n"
         f" http: {{addr: '127.0.0.1:{port}', secret: lab}}}}\n"
     )
     server = Server(port, [str(_program(cache)), "serve", str(config)], folder / "registry.log")

@@ -73,10 +73,12 @@ def test_a_digest_needs_no_question(fake: FakeEngine, asked: list[str], held: li
 
 @pytest.mark.parametrize(
     ("name", "repository"),
-    [("docker.io/alpine", "library/alpine:latest"), ("index.docker.io/team/app:1", "team/app:1")],
+    [("alpine", "library/alpine:latest"), ("docker.io/alpine", "library/alpine:latest"), ("team/app:1", "team/app:1")],
 )
 @pytest.mark.usefixtures("held")
-def test_dockers_hub_answers_elsewhere(fake: FakeEngine, asked: list[str], name: str, repository: str) -> None:
+def test_a_name_without_a_registry_is_for_dockers_hub(
+    fake: FakeEngine, asked: list[str], name: str, repository: str
+) -> None:
     del fake
     would_pull.newer(connect(), Reference.parse(name), timeout=1)
-    assert asked == ["registry-1.docker.io", repository]
+    assert asked == ["docker.io", repository]

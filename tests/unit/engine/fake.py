@@ -103,7 +103,8 @@ class FakeEngine:
     find in their volumes; with `breaks_off` streams end in the middle. What is in `meanwhile` happens, one thing each
     time, just before a program runs in a container. `reloads` are the times at which it has read its settings.
     `contents` is what images consist of, by their id: those that have none cannot be saved. While `saved` has content,
-    it is what saving an image gives. `push_refusals` is why tags are not pushed.
+    it is what saving an image gives. `repo_digests` are told of images, by their id. `push_refusals` is why tags are
+    not pushed.
     """
 
     def __init__(self) -> None:
@@ -116,6 +117,7 @@ class FakeEngine:
         }
         self.version: dict[str, Any] = {**_VERSION}
         self.images: dict[str, str] = {}
+        self.repo_digests: dict[str, list[str]] = {}
         self.contents: dict[str, Image] = {}
         self.saved: list[bytes] = []
         self.containers: dict[str, Held] = {}
@@ -223,6 +225,7 @@ def _inspect_image(engine: FakeEngine, _request: Request, name: str) -> Reply:
     return _json(
         {
             "Id": id,
+            "RepoDigests": engine.repo_digests.get(id),
             "RepoTags": [tag for tag, each in engine.images.items() if each == id],
             "RootFS": {"Type": "layers", "Layers": content.diff_ids},
             "Size": sum(map(len, content.layers)),

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devreg.host import push_cache
+from devreg.host import cache_file, push_cache
 from devreg.host.push_cache import PushCache
 from devreg.model.address import Address
 from devreg.model.manifest import Descriptor
@@ -298,7 +298,7 @@ def test_one_that_is_locked_is_waited_for_once(
     folder: Path, file: Path, cache: PushCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     teach(cache)
-    monkeypatch.setattr(push_cache, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(cache_file, "_BUSY_SECONDS", 0.05)
     with sqlite3.connect(file, isolation_level=None) as raw, PushCache(folder) as other:
         raw.execute("BEGIN EXCLUSIVE")
         teach(other)

@@ -39,6 +39,21 @@ def test_what_is_an_address(text: str, expected: Address) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("docker.io", "registry-1.docker.io"),
+        ("https://index.docker.io", "registry-1.docker.io"),
+        ("registry-1.docker.io", "registry-1.docker.io"),
+        ("docker.io:5000", "docker.io:5000"),
+        ("docker.io.example", "docker.io.example"),
+    ],
+)
+def test_dockers_hub_answers_elsewhere(text: str, endpoint: str) -> None:
+    assert str(Address.parse(text).endpoint) == endpoint
+    assert Address.parse(text).endpoint.scheme == Address.parse(text).scheme
+
+
+@pytest.mark.parametrize(
     ("text", "fault"),
     [
         ("", "it is empty"),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from devreg.model.address import Address
 from devreg.model.errors import UsageError
-from devreg.model.reference import Destination, Reference, checked_repository
+from devreg.model.reference import Destination, Reference, checked_repository, checked_tag, split_glob
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 REG = Address("reg.example", 5000)
@@ -35,6 +35,27 @@ REG = Address("reg.example", 5000)
 def test_what_is_a_reference(text: str, expected: Reference) -> None:
     assert Reference.parse(text) == expected
     assert str(expected) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("docker.io/alpine:3", "docker.io/library/alpine:3"),
+        ("index.docker.io/alpine", "index.docker.io/library/alpine"),
+        ("docker.io/team/app:1", "docker.io/team/app:1"),
+        ("docker.io:5000/alpine", "docker.io:5000/alpine"),
+    ],
+)
+def test_dockers_hub_has_names_of_one_word_elsewhere(text: str, name: str) -> None:
+    assert str(Reference.parse(text)) == name
+    _, _, rest = text.partition("/")
+    assert str(Reference.parse(rest).at(Address.parse(text.partition("/")[0]))) == name
+
+
+def test_the_hint_for_a_tag_that_stands_alone_is_about_tags() -> None:
+    with pytest.raises(UsageError, match=r"^'bad tag' is not a tag$") as caught:
+        checked_tag("bad tag")
+    assert caught.value.hint.startswith("a tag is")
 
 
 @pytest.mark.parametrize(
@@ -138,3 +159,20 @@ def test_a_repository_in_upper_case_gets_its_spelling_proposed() -> None:
     with pytest.raises(UsageError) as caught:
         checked_repository("Team/App")
     assert caught.value.hint == "write team/app"
+
+
+@pytest.mark.parametrize(
+    ("text", "split"),
+    [
+        ("team/app:1.*", ("team/app", "1.*")),
+        ("reg:5000/app:[12].?", ("reg:5000/app", "[12].?")),
+        ("[::1]:5000/app:*", ("[::1]:5000/app", "*")),
+        ("[::1]:5000/app", ("[::1]:5000/app", None)),
+        ("reg:5000/app*", ("reg:5000/app*", None)),
+        ("app:1.0", ("app:1.0", None)),
+        ("*", ("*", None)),
+        (f"app@{DIGEST}", (f"app@{DIGEST}", None)),
+    ],
+)
+def test_a_tag_that_is_a_glob(text: str, split: tuple[str, str | None]) -> None:
+    assert split_glob(text) == split

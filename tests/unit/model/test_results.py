@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from devreg.model import results
+from devreg.model import listing, results
 
 CONTRACT = {
-    results.Repository: {"name"},
-    results.Tag: {"repository", "name", "digest", "size", "created", "platforms", "media_type", "error"},
+    listing.Repository: {"name", "tags", "size", "updated"},
+    listing.Tag: {"repository", "name", "digest", "size", "created", "platforms", "media_type", "error"},
     results.Layers: {"sent", "mounted", "existing"},
     results.Pushed: {"image", "reference", "digest", "route", "bytes_sent", "layers"},
     results.Pulled: {"reference", "digest", "changed"},
@@ -26,7 +26,9 @@ def test_the_fields_of_the_contract_are_there(kind: type) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in vars(results).values() if dataclasses.is_dataclass(kind)], ids=lambda kind: kind.__name__
+    "kind",
+    [kind for kind in (*vars(results).values(), *vars(listing).values()) if dataclasses.is_dataclass(kind)],
+    ids=lambda kind: kind.__name__,
 )
 def test_results_are_frozen(kind: type) -> None:
     assert getattr(kind, "__dataclass_params__").frozen  # noqa: B009 - typeshed does not know it

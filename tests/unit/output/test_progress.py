@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from rich.console import Console
 
-from devreg.model.events import Layer, Listener, Step, Warn
+from devreg.model.events import Counted, Layer, Listener, Step, Warn
 from devreg.output import console, progress
 from devreg.output.progress import _Bars, reporting
 
@@ -230,6 +230,62 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
         listener(Layer(A, "pushed", 5, 5, done=True))
     assert capsys.readouterr().err == "  1 layer: 1 pushed; 5 B in 0 s\n"
     assert screen.getvalue() == ""
+
+
+def counted(screen: io.StringIO, clock: list[float], seconds: float) -> str:
+    """What a terminal shows when things are counted after so many seconds."""
+    with reporting() as listener:
+        clock[0] += seconds
+        for done in range(1, 4):
+            listener(Counted("reading [team]/app\x1b[2J", done, 1000))
+        return screen.getvalue()
+
+
+def test_a_bar_for_what_is_counted_comes_after_a_second(screen: io.StringIO, clock: list[float]) -> None:
+    assert counted(screen, clock, 0.9) == ""
+    shown = counted(screen, clock, 1.1)
+    assert r"reading [team]/app\x1b[2J " in shown
+    assert "/1000" in shown
+
+
+def test_the_bar_goes_away_when_something_else_happens(screen: io.StringIO, clock: list[float]) -> None:
+    with reporting() as listener:
+        clock[0] += 2
+        listener(Layer(A, "sending", 1, 10))
+        listener(Counted("reading app", 1))
+        assert isinstance(listener, _Bars)
+        assert not listener._progress.live.is_started
+        listener(Warn("slow"))
+        listener(Layer(A, "sending", 2, 10))
+        assert listener._progress.live.is_started
+        listener(Counted("reading app", 2))
+        listener(Step("the next"))
+    assert "the next" in screen.getvalue()
+    assert screen.getvalue().count("\x1b[?25l") == screen.getvalue().count("\x1b[?25h") == 4
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_nothing_is_counted_in_a_pipe(capsys: pytest.CaptureFixture[str], clock: list[float], quiet: bool) -> None:
+    with reporting(quiet=quiet) as listener:
+        clock[0] += 100
+        listener(Counted("reading app", 1, 2))
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("person", [True, False])
+def test_words_of_others_are_inert(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], screen: io.StringIO, person: bool
+) -> None:
+    monkeypatch.setattr(console, "person_listens", lambda: person)
+    with reporting() as listener:
+        listener(Step("pushing \x1b]0;x\x07"))
+        listener(Layer(A, "resumed \x1b[2J", 1, 2))
+        listener(Layer(A, "resumed \x1b[2J", 2, 2, done=True))
+    written = screen.getvalue() if person else capsys.readouterr().err
+    assert r"pushing \x1b]0;x\x07" in written
+    assert r"resumed \x1b[2J" in written
+    assert "\x1b]0;" not in written
+    assert "\x1b[2J" not in written
 
 
 @pytest.mark.parametrize("person", [True, False])

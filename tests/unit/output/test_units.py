@@ -51,8 +51,9 @@ def test_ages(ago: timedelta, text: str) -> None:
     assert age((NOW - ago).strftime("%Y-%m-%dT%H:%M:%SZ"), NOW) == text
 
 
-def test_an_unknown_age() -> None:
-    assert age(None, NOW) == "-"
+@pytest.mark.parametrize("created", [None, "1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_an_unknown_age(created: str | None) -> None:
+    assert age(created, NOW) == "-"
 
 
 def test_digests_are_shortened_as_docker_shortens_them() -> None:

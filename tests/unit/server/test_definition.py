@@ -34,6 +34,13 @@ def test_the_registry_listens_on_the_socket_that_nginx_asks_and_on_no_port() -> 
     assert [path for path, _ in shared if socket[1].startswith(f"{path}/")]
 
 
+def test_layers_from_elsewhere_are_allowed_by_their_urls() -> None:
+    allow = re.search(r"validation:\n +manifests:\n +urls:\n(?: +#.*\n)+ +allow: \['(.+)'\]\n", YML)
+    assert allow
+    urls = ("https://mcr.microsoft.com/v2/windows", "http://a.example/b", "file:///etc/passwd", "ftp://https://a")
+    assert [bool(re.search(allow[1], url)) for url in urls] == [True, True, False, False]
+
+
 def test_every_volume_is_mounted_somewhere() -> None:
     assert {*REGISTRY.mounts.values(), *NGINX.mounts.values()} == set(VOLUMES)
 

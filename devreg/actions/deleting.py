@@ -1,0 +1,22 @@
+"""Plans for several repositories are carried out, one after the other: what `rm` and `prune` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from devreg.model.errors import DevregError
+from devreg.model.prune_plan import Outcome
+
+
+def in_each(work: Sequence[tuple[str, Callable[[], Outcome]]]) -> tuple[Outcome, ...]:
+    """What came of each. The names are the repositories': one where nothing could be done is no reason to leave out
+    the next. Raises what is raised by a single one."""
+    outcomes = []
+    for repository, carry_out in work:
+        try:
+            outcomes.append(carry_out())
+        except DevregError as error:
+            if len(work) == 1:
+                raise
+            outcomes.append(Outcome(repository, failed={repository: error}))
+    return tuple(outcomes)

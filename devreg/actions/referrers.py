@@ -1,0 +1,50 @@
+"""How many signatures, attestations and SBOMs refer to manifests, by what the registry offers for that."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Set
+from contextlib import suppress
+
+from devreg.model.errors import DevregError
+from devreg.registry.at_once import in_order
+from devreg.remote.contents import Contents
+
+_TAG = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<hex>[0-9a-f]{64,128})(?P<suffix>\.[a-z]+)?")
+
+
+def counted(contents: Contents, repository: str, tags: Iterable[str], digests: Set[str]) -> Counter[str]:
+    """How many manifests refer to each of `digests`, which are of manifests in `repository`. `tags`: all of its tags.
+
+    Registries have a list for that (OCI distribution-spec, "Listing Referrers"). In others, clients keep it themselves
+    in an index whose tag is the subject's digest (the spec's "Referrers Tag Schema"), or one artifact under such a tag
+    with a suffix each, as cosign does. What cannot be read is not counted.
+    """
+    subjects = list(digests)
+    if subjects and _lists_them(contents, repository, subjects[0]):
+        numbers = in_order(lambda digest: _listed(contents, repository, digest), subjects)
+        return Counter(dict(zip(subjects, numbers, strict=True)))
+    found: Counter[str] = Counter()
+    for tag in tags:
+        if (match := _TAG.fullmatch(tag)) and (subject := f"{match['algorithm']}:{match['hex']}") in digests:
+            found[subject] += 1 if match["suffix"] else _tagged(contents, repository, tag)
+    return found
+
+
+def _lists_them(contents: Contents, repository: str, digest: str) -> bool:
+    with suppress(DevregError):
+        return contents.registry.referrers(repository, digest) is not None
+    return False
+
+
+def _listed(contents: Contents, repository: str, digest: str) -> int:
+    with suppress(DevregError):
+        return len(contents.registry.referrers(repository, digest) or ())
+    return 0
+
+
+def _tagged(contents: Contents, repository: str, tag: str) -> int:
+    with suppress(DevregError):
+        return len(contents.manifest(repository, tag).children)
+    return 0

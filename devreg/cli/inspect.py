@@ -1,0 +1,49 @@
+"""`devreg inspect`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devreg.cli.options import Json, Registry, default_destination, timeout
+from devreg.model.errors import UsageError
+from devreg.output import document
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's command to the root command."""
+    app.command()(inspect)
+
+
+def inspect(
+    name: Annotated[str, typer.Argument(metavar="REF", help="REPO[:TAG], or REPO@DIGEST.")],
+    platform: Annotated[
+        str | None, typer.Option(metavar="OS/ARCH", help="Of several platforms, this one.", show_default=False)
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the manifest, byte for byte.")] = False,
+    registry: Registry = None,
+    as_json: Json = False,
+) -> None:
+    """Show what an image in the registry is made of.
+
+    Its layers with the instruction that made each, what it runs, for which platforms there is one, and what refers to
+    it. Of several platforms the first is shown, unless --platform names another.
+    """
+    from devreg.actions import inspect as action
+    from devreg.actions.naming import target
+    from devreg.output import inspect_view
+
+    if raw and as_json:
+        raise UsageError("--raw and --json exclude each other", hint="--raw prints the manifest, which is JSON itself")
+    reference = target(name, default_destination(registry))
+    if reference.registry is None:
+        raise AssertionError("a target has a registry")
+    if raw:
+        inspect_view.raw(action.raw(reference, reference.registry, platform=platform, timeout=timeout()))
+        return
+    found = action.inspect(reference, reference.registry, platform=platform, timeout=timeout())
+    if as_json:
+        document.success("inspect", found)
+    else:
+        inspect_view.inspected(found)

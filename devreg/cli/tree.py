@@ -1,0 +1,47 @@
+"""`devreg tree`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devreg.cli.options import Json, Registry, settings, timeout
+from devreg.model.address import Address
+from devreg.model.errors import DevregError, PartlyDone
+from devreg.output import document
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's command to the root command."""
+    app.command()(tree)
+
+
+def tree(
+    repository: Annotated[str, typer.Argument(metavar="REPO", help="A repository, with or without its registry.")],
+    pattern: Annotated[
+        str | None, typer.Option("--filter", metavar="GLOB", help="Only tags that match.", show_default=False)
+    ] = None,
+    registry: Registry = None,
+    as_json: Json = False,
+) -> None:
+    """Show which layers the tags of a repository share, and what each alone costs.
+
+    Alone is what no other tag needs, of all platforms, and so what deleting the tag would free. In a pipe a line each:
+    tag, digest, bytes of all that it leads to, bytes of what only it leads to.
+    """
+    from devreg.actions import tree as action
+    from devreg.output import tree_view
+    from devreg.output.progress import reporting
+
+    default = Address.parse(settings.get("registry", registry).value)
+    with reporting() as listener:
+        found = action.grow(repository, default=default, pattern=pattern, timeout=timeout(), listen=listener)
+    hint = "run the command again"
+    errors: list[DevregError] = [PartlyDone(f"{tag}: {why}", hint=hint) for tag, why in found.unread.items()]
+    if as_json:
+        document.success("tree", found, ok=not errors, errors=errors)
+    else:
+        tree_view.forest(found)
+    if errors:
+        raise PartlyDone(f"could not read {len(errors)} of the tags, as {errors[0].message}", hint=hint)

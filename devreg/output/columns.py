@@ -1,0 +1,132 @@
+"""Cells in columns, as lines of text: as wide as they are for scripts, fitted to a screen for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from textwrap import wrap
+
+_GAP = 2
+_WIDEST = 300
+"""Longer than any name may be. One that is longer yet does not pad all other lines."""
+
+Cell = str | tuple[str, ...]
+"""A tuple is a list of names, of which as many are shown as there is room for."""
+
+Piece = tuple[str, str]
+"""Text, and how it looks, in rich's words."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """For people. `least`: with how many characters it can do; None where its cells are never cut nor folded."""
+
+    title: str
+    style: str = ""
+    right: bool = False
+    least: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells, and what is `wrong` with them: told in place of the cells that are missing, or below."""
+
+    cells: tuple[Cell, ...]
+    wrong: str = ""
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A line for each row, which may have fewer cells than others."""
+    widths = _widths(rows)
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        yield (" " * _GAP).join(cells).rstrip()
+
+
+def whole_width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
+    """How many characters a line needs to show everything."""
+    widths = _wanted(columns, rows)
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def fitted(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Iterator[list[Piece]]:
+    """Lines of at most `width` characters in pieces, the titles' first. Columns at the end for which there is no room
+    are left out."""
+    widths = _shared(columns, rows, width)
+    titles = [
+        each.title.rjust(by) if each.right else each.title.ljust(by) for each, by in zip(columns, widths, strict=False)
+    ]
+    yield [((" " * _GAP).join(titles), "bold")]
+    yield [("─" * (sum(widths) + _GAP * (len(widths) - 1)), "dim")]
+    for row in rows:
+        yield from _lines(row, columns, widths, width)
+
+
+def some_of(names: Sequence[str], room: int) -> str:
+    """As many of the names as `room` characters hold, and how many more there are: `amd64, arm64, +10`."""
+    for count in range(len(names), 0, -1):
+        rest = [f"+{len(names) - count}"] if count < len(names) else []
+        text = ", ".join([*names[:count], *rest])
+        if len(text) <= room:
+            return text
+    more = f", +{len(names) - 1}" if len(names) > 1 else ""
+    cut = room - len(more) - 1
+    return "-" if not names else f"{names[0][:cut]}…{more}" if cut > 0 else f"+{len(names)}"
+
+
+def _lines(row: Row, columns: Sequence[Column], widths: Sequence[int], width: int) -> Iterator[list[Piece]]:
+    """A name that is too long for its column has a line of its own, and what follows starts on the next."""
+    line: list[Piece] = []
+    start = 0
+    for cell, column, by in zip(row.cells, columns, widths, strict=False):
+        text = cell if isinstance(cell, str) else some_of(cell, by)
+        if len(text) > by:
+            for part in _folded(text, width - start):
+                yield [*line, (part, column.style)]
+                line = [(" " * start, "")]
+            line.append((" " * (by + _GAP), ""))
+        else:
+            line.append(((text.rjust(by) if column.right else text.ljust(by)) + " " * _GAP, column.style))
+        start += by + _GAP
+    if len(row.cells) >= len(columns) or not row.wrong:
+        yield from [line] if any(text.strip() for text, _ in line) else []
+        start, line = _GAP, [(" " * _GAP, "")]
+    for part in _folded(row.wrong, width - start):
+        yield [*line, (part, "red")]
+        line = [(" " * start, "")]
+
+
+def _folded(text: str, room: int) -> list[str]:
+    return wrap(text, max(room, 1), break_on_hyphens=False)
+
+
+def _shared(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[int]:
+    """The widths of the columns: each what it can do with, and the first ones more while there is something left."""
+    wanted = _wanted(columns, rows)
+    widths = [
+        min(want, max(column.least, len(column.title))) if column.least else want
+        for want, column in zip(wanted, columns, strict=True)
+    ]
+    while len(widths) > 1 and sum(widths) + _GAP * (len(widths) - 1) > width:
+        widths.pop()
+    left = width - sum(widths) - _GAP * (len(widths) - 1)
+    for index, least in enumerate(widths):
+        room = least + max(left, 0)
+        if wanted[index] <= room:
+            widths[index] = wanted[index]
+        else:
+            cells = (cell for row in rows for cell in row.cells[index : index + 1])
+            lengths = (len(cell if isinstance(cell, str) else some_of(cell, room)) for cell in cells)
+            widths[index] = max(len(columns[index].title), *(length for length in lengths if length <= room), 0)
+        left -= widths[index] - least
+    return widths
+
+
+def _wanted(columns: Sequence[Column], rows: Sequence[Row]) -> list[int]:
+    cells = [[cell if isinstance(cell, str) else ", ".join(cell) for cell in row.cells] for row in rows]
+    return _widths([[column.title for column in columns], *cells])
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [min(max(map(len, column)), _WIDEST) for column in zip_longest(*rows, fillvalue="")]

@@ -1,0 +1,1 @@
+"""What a registry holds, each digest read once."""

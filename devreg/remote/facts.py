@@ -1,0 +1,87 @@
+"""What a table says of a manifest: found by reading it, what an index leads to, and the configs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from devreg.model.body import Body
+from devreg.model.errors import NotFound
+from devreg.model.imageconfig import created, platform
+from devreg.model.manifest import Kind, Manifest
+from devreg.remote.contents import Contents, parsed
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of one manifest. `size`: bytes of the layers and configs, of all platforms of an index; None for schema 1.
+
+    `created`: of the newest image, RFC 3339, None when unknown. `blobs`: the size of everything that is stored for it,
+    by digest.
+    """
+
+    digest: str
+    media_type: str
+    kind: Kind
+    size: int | None
+    created: str | None
+    platforms: tuple[str, ...]
+    blobs: dict[str, int] = field(default_factory=dict, repr=False)
+
+
+class Reader:
+    """Finds the facts, each digest's once. Safe to use from several threads."""
+
+    def __init__(self, contents: Contents) -> None:
+        self.contents = contents
+        self._known: dict[str, Facts] = {}
+
+    def facts(self, repository: str, tag: str, last: str | None = None) -> Facts:
+        """Of what a tag stands for now. `last`: the digest that it had before. Where that is known, only the digest is
+        asked for, since it will hardly be another.
+
+        Raises RegistryUnreachable, NotAuthorized and NotFound.
+        """
+        if last is None or not (last in self._known or self.contents.holds(last)):
+            return self._of(repository, self.contents.body(repository, tag))
+        digest = self.contents.head(repository, tag).digest
+        return self._known.get(digest) or self._of(repository, self.contents.body(repository, digest))
+
+    def _of(self, repository: str, body: Body) -> Facts:
+        if body.digest not in self._known:
+            self._known[body.digest] = _facts(self.contents, repository, parsed(body))
+        return self._known[body.digest]
+
+
+def _facts(contents: Contents, repository: str, manifest: Manifest) -> Facts:
+    images = _images(contents, repository, manifest)
+    configs = [contents.config(repository, image) for image in images]
+    sizes = [image.content_size for image in images]
+    times = [time for config in configs if (time := created(config))]
+    return Facts(
+        digest=manifest.digest,
+        media_type=manifest.media_type,
+        kind=manifest.kind,
+        size=None if None in sizes else sum(size for size in sizes if size is not None),
+        created=max(times, default=None),
+        platforms=manifest.platforms or tuple(filter(None, map(platform, configs))),
+        blobs={
+            manifest.digest: manifest.size,
+            **{image.digest: image.size for image in images},
+            **{blob.digest: blob.size for image in images for blob in (*image.layers, image.config) if blob},
+        },
+    )
+
+
+def _images(contents: Contents, repository: str, manifest: Manifest) -> list[Manifest]:
+    """The manifest itself, or those that an index leads to. An index in an index is no platform's image.
+
+    An index may name images that were never copied along with it: they take up nothing.
+    """
+    if manifest.kind != "index":
+        return [manifest]
+    children: list[Manifest] = []
+    for child in manifest.children:
+        with suppress(NotFound):
+            children.append(contents.manifest(repository, child.digest))
+    return [child for child in children if child.kind != "index"]

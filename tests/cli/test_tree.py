@@ -1,0 +1,103 @@
+"""`devreg tree`: the layers that tags share, and what each of them costs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from devreg.model.manifest import OCI_IMAGE, OCI_INDEX
+from tests.cli.conftest import Run, Serve
+from tests.cli.test_inspect import CONFIG_TYPE, LAYER_TYPE, Shelf
+from tests.http.server import Answer, Asked, json_answer
+
+
+class Repository(Shelf):
+    """One that lists its tags."""
+
+    def __call__(self, asked: Asked) -> Answer:
+        if asked.path.endswith("/tags/list"):
+            return json_answer({"tags": [name for name in self.manifests if not name.startswith("sha256:")]})
+        return super().__call__(asked)
+
+    def built(self, layers: str, arch: str = "amd64") -> dict[str, Any]:
+        """An image of a layer of 1000 bytes for each letter."""
+        config = {"os": "linux", "architecture": arch, "built": layers}
+        body = json.dumps(config).encode()
+        described = self.image(config, arch)
+        described["size"] = len(body)
+        entries = [{"mediaType": LAYER_TYPE, "size": 1000, "digest": f"sha256:{ord(each):064x}"} for each in layers]
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": OCI_IMAGE,
+            "config": {"mediaType": CONFIG_TYPE, "size": len(body), "digest": next(reversed(self.blobs))},
+            "layers": entries,
+        }
+        return {**self.put(OCI_IMAGE, manifest), "platform": {"os": "linux", "architecture": arch}}
+
+
+@pytest.fixture
+def shelf(serve: Serve) -> Repository:
+    shelf = Repository()
+    serve(shelf)
+    return shelf
+
+
+def own(shelf: Repository, described: dict[str, Any]) -> int:
+    """Bytes of an image's manifest and config."""
+    manifest = shelf.manifests[described["digest"]][1]
+    return len(manifest) + int(json.loads(manifest)["config"]["size"])
+
+
+def test_what_tags_share_and_what_each_costs(run: Run, shelf: Repository) -> None:
+    images = {name: shelf.built(layers) for name, layers in {"1": "abc", "2": "abd", "3": "x"}.items()}
+    for name, described in images.items():
+        shelf.tag(name, described)
+    shelf.tag("latest", images["2"])
+    found = run("tree", "app", "--json").data
+    costs = {each["name"]: each for each in found["costs"]}
+    assert costs["1"]["size"] == 3000 + own(shelf, images["1"])
+    assert costs["1"]["alone"] == 1000 + own(shelf, images["1"])
+    assert costs["2"]["alone"] == costs["latest"]["alone"] == 0
+    assert found["alone"][images["2"]["digest"]] == 1000 + own(shelf, images["2"])
+    assert found["stored"] == 5000 + sum(own(shelf, each) for each in images.values())
+    (wood,) = found["platforms"]
+    assert wood["platform"] == "linux/amd64"
+    base, other = wood["branches"]
+    assert (len(base["layers"]), base["size"], other["tags"]) == (2, 2000, ["3"])
+    assert [sorted(each["tags"]) for each in base["branches"]] == [["2", "latest"], ["1"]]
+    lines = [line.split() for line in run("tree", "app").out.splitlines()]
+    assert ["1", images["1"]["digest"], str(costs["1"]["size"]), str(costs["1"]["alone"])] in lines
+
+
+def test_a_filter_leaves_what_the_others_need(run: Run, shelf: Repository) -> None:
+    for name, layers in {"1": "abc", "2": "abd"}.items():
+        shelf.tag(name, shelf.built(layers))
+    found = run("tree", "app", "--filter", "1", "--json").data
+    assert [each["name"] for each in found["costs"]] == ["1"]
+    assert found["costs"][0]["alone"] < 2000
+
+
+def test_each_platform_has_a_tree(run: Run, shelf: Repository) -> None:
+    entries = [shelf.built("ab", arch) for arch in ("amd64", "arm64")]
+    missing = {"mediaType": OCI_IMAGE, "size": 1, "digest": f"sha256:{7:064x}", "platform": entries[0]["platform"]}
+    shelf.put(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries, missing]}, "1")
+    found = run("tree", "app", "--json").data
+    assert [each["platform"] for each in found["platforms"]] == ["linux/amd64", "linux/arm64"]
+    index = len(shelf.manifests["1"][1])
+    assert found["costs"][0]["size"] == index + 2000 + sum(own(shelf, each) for each in entries)
+
+
+def test_a_tag_that_cannot_be_read_is_told(run: Run, shelf: Repository) -> None:
+    shelf.tag("1", shelf.built("a"))
+    shelf.put(OCI_IMAGE, {"layers": 1}, "broken")
+    outcome = run("tree", "app", "--json")
+    assert outcome.code == 1
+    assert list(outcome.data["unread"]) == ["broken"]
+    assert [each["name"] for each in outcome.data["costs"]] == ["1"]
+
+
+def test_a_repository_that_is_not_there(run: Run, serve: Serve) -> None:
+    serve(Shelf())
+    assert run("tree", "app").code == 22
