@@ -24,7 +24,7 @@ ARROWS: dict[str, set[str]] = {
     "cli": {"actions", "output", "model", "settings"},
     "actions": {"flavours", "direct", "engine", "registry", "remote", "host", "server", "archives", "model"},
     "remote": {"registry", "host", "model"},
-    "direct": {"registry", "host", "archives", "model"},
+    "direct": {"registry", "remote", "host", "archives", "model"},
     "flavours": {"engine", "host", "model"},
     "engine": {"model"},
     "registry": {"model"},

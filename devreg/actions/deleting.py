@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from devreg.model.deletion_plan import Outcome
 from devreg.model.errors import DevregError
-from devreg.model.prune_plan import Outcome
 
 
 def in_each(work: Sequence[tuple[str, Callable[[], Outcome]]]) -> tuple[Outcome, ...]:

@@ -10,9 +10,11 @@ from devreg.actions.deleting import in_each
 from devreg.actions.reach import open_contents
 from devreg.host.names_cache import NamesCache
 from devreg.model.address import Address
+from devreg.model.deletion_plan import Outcome, Plan
 from devreg.model.errors import UsageError
 from devreg.model.events import Listener
-from devreg.model.prune_plan import Inventory, Outcome, Plan, Rules, pruning
+from devreg.model.inventory import Inventory
+from devreg.model.prune_plan import Rules, pruning
 from devreg.model.reference import Reference
 from devreg.remote.contents import Contents
 from devreg.remote.deletion import carry_out, check_deletes

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Set
 from contextlib import suppress
 
 from devreg.model.errors import DevregError
+from devreg.model.referrer_tag import subject
 from devreg.registry.at_once import in_order
 from devreg.remote.contents import Contents
-
-_TAG = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<hex>[0-9a-f]{64,128})(?P<suffix>\.[a-z]+)?")
 
 
 def counted(contents: Contents, repository: str, tags: Iterable[str], digests: Set[str]) -> Counter[str]:
@@ -27,8 +25,8 @@ def counted(contents: Contents, repository: str, tags: Iterable[str], digests: S
         return Counter(dict(zip(subjects, numbers, strict=True)))
     found: Counter[str] = Counter()
     for tag in tags:
-        if (match := _TAG.fullmatch(tag)) and (subject := f"{match['algorithm']}:{match['hex']}") in digests:
-            found[subject] += 1 if match["suffix"] else _tagged(contents, repository, tag)
+        if (digest := subject(tag)) and digest in digests:
+            found[digest] += 1 if "." in tag else _tagged(contents, repository, tag)
     return found
 
 

@@ -9,10 +9,11 @@ from functools import partial
 from devreg.actions.deleting import in_each
 from devreg.actions.reach import open_contents
 from devreg.model.address import Address
+from devreg.model.deletion_plan import Outcome, Plan, only_tags, removal
 from devreg.model.errors import RefusedOverwrite, UsageError
 from devreg.model.events import Listener
 from devreg.model.graph import Holdings
-from devreg.model.prune_plan import Inventory, Outcome, Plan, only_tags, removal
+from devreg.model.inventory import Inventory
 from devreg.model.reference import Reference
 from devreg.remote.contents import Contents
 from devreg.remote.deletion import carry_out, check_deletes

@@ -16,7 +16,7 @@ from devreg.output import console, document
 
 if TYPE_CHECKING:
     from devreg.actions.prune import Wish
-    from devreg.model.prune_plan import Plan
+    from devreg.model.deletion_plan import Plan
 
 
 def register(app: typer.Typer) -> None:

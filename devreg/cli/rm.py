@@ -14,7 +14,7 @@ from devreg.output import console, document
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devreg.model.prune_plan import Outcome, Plan
+    from devreg.model.deletion_plan import Outcome, Plan
 
 
 def register(app: typer.Typer) -> None:

@@ -78,7 +78,7 @@ class Manifest:
 
 
 def parse_manifest(body: bytes, *, media_type: str, digest: str) -> Manifest:
-    """Read a manifest. `media_type` is the answer's Content-Type; one that says nothing gives way to the content.
+    """Read a manifest. `media_type` is the answer's Content-Type; what the content says goes before it.
 
     Raises RegistryUnreachable for anything that is not a manifest, also for one that is an image and an index at
     once, which each client would read differently (image-spec, CVE-2021-41190).
@@ -105,17 +105,28 @@ def parse_manifest(body: bytes, *, media_type: str, digest: str) -> Manifest:
 
 
 def _media_type(content: dict[str, object], header: str) -> str:
-    said = header.partition(";")[0].strip().lower()
-    for candidate in (said, content.get("mediaType")):
-        if isinstance(candidate, str) and candidate in _KINDS:
-            return candidate
+    """What the manifest says of itself, which its digest proves; else the header's word, unless the content belies it.
+
+    So a manifest that was kept is the same whichever registry it came from.
+    """
+    own, said = content.get("mediaType"), header.partition(";")[0].strip().lower()
+    if isinstance(own, str) and own in _KINDS:
+        return own
+    looks = _looks(content)
+    if said in _KINDS and (looks is None or _KINDS[said] == _KINDS[looks]):
+        return said
+    if looks is None:
+        raise unusable("the manifest is of no known kind")
+    return looks
+
+
+def _looks(content: dict[str, object]) -> str | None:
+    """The media type that the fields of a manifest are typical of."""
     if content.get("schemaVersion") == 1:
         return DOCKER_SCHEMA1
     if "manifests" in content:
         return OCI_INDEX
-    if "config" in content and "layers" in content:
-        return OCI_IMAGE
-    raise unusable("the manifest is of no known kind")
+    return OCI_IMAGE if "config" in content and "layers" in content else None
 
 
 def _descriptor(entry: dict[str, object]) -> Descriptor:

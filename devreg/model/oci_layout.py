@@ -80,6 +80,11 @@ def complete(root: Root) -> Root:
     return Root(only.descriptor, root.names, (only,), tuple(blobs.blobs.values()))
 
 
+def below(descriptor: Descriptor, blob: Callable[[str], bytes | None]) -> Root:
+    """What a manifest leads to, wherever it lies. `blob` as for `roots`. Raises ArchiveUnusable."""
+    return _root(descriptor, (), within_bounds(blob))
+
+
 def _names(entry: dict[str, object]) -> list[str]:
     annotations = an_object(entry.get("annotations") or {}, "annotations")
     return [name for key in _NAMES if isinstance(name := annotations.get(key), str) and name][:1]

@@ -214,3 +214,19 @@ class CacheCleared:
 
     entries: int
     freed: int
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A reference that stands for what `source` does now. `changed`: it did not before.
+
+    `referrers`: how many signatures, attestations and SBOMs were copied along.
+    """
+
+    source: str
+    reference: str
+    digest: str
+    changed: bool
+    bytes_sent: int = 0
+    layers: Layers = field(default_factory=Layers)
+    referrers: int = 0

@@ -11,7 +11,7 @@ from devreg.output.columns import Column, Row
 from devreg.output.units import age, short_digest, size
 
 if TYPE_CHECKING:
-    from devreg.model.prune_plan import Fate, Outcome, Plan
+    from devreg.model.deletion_plan import Fate, Outcome, Plan
 
 _DEEDS = {"manifest": "delete", "tag": "untag", None: "keep"}
 _SHOWN = 20

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
+from devreg.model.deletion_plan import Fate, Outcome, Plan, freed
 from devreg.model.errors import DevregError, NotAuthorized, NotFound, RegistryUnreachable
 from devreg.model.events import Counted, Listener
 from devreg.model.graph import Holdings
-from devreg.model.prune_plan import Fate, Outcome, Plan, freed
 from devreg.registry.at_once import in_order
 from devreg.registry.client import Registry
 from devreg.remote.inventory import is_there

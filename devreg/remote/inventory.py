@@ -9,7 +9,7 @@ from contextlib import suppress
 from devreg.model.errors import DevregError, NotFound
 from devreg.model.events import Listener
 from devreg.model.graph import Holdings
-from devreg.model.prune_plan import Inventory
+from devreg.model.inventory import Inventory
 from devreg.model.reference import is_tag
 from devreg.model.referrer_tag import subject
 from devreg.model.wire import is_digest, json_object

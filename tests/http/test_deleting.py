@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from devreg.model.deletion_plan import Fate, Plan
 from devreg.model.errors import (
     DevregError,
     NotAuthorized,
@@ -14,7 +15,6 @@ from devreg.model.errors import (
 )
 from devreg.model.events import silent
 from devreg.model.graph import Holdings, Node
-from devreg.model.prune_plan import Fate, Plan
 from devreg.remote.deletion import carry_out, check_deletes, delete
 from devreg.remote.untagging import untag
 from tests.http.deleting_registry import REPOSITORY, RESET, UNSUPPORTED, Deleting

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from devreg.actions.deleting import in_each
+from devreg.model.deletion_plan import Outcome
 from devreg.model.errors import NotFound
-from devreg.model.prune_plan import Outcome
 
 
 def fails() -> Outcome:

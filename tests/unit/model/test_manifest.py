@@ -156,3 +156,21 @@ json_values = st.recursive(
 def test_anything_ends_as_a_manifest_or_as_an_error_of_devreg(content: object, media_type: str) -> None:
     with suppress(DevregError):
         parse(content, media_type)
+
+
+@pytest.mark.parametrize(
+    ("content", "header", "kind"),
+    [
+        ({"mediaType": m.OCI_INDEX, "manifests": []}, m.OCI_ARTIFACT, "index"),
+        ({"manifests": []}, m.OCI_ARTIFACT, "index"),
+        ({"manifests": []}, m.OCI_IMAGE, "index"),
+        ({"manifests": []}, m.DOCKER_LIST, "index"),
+        ({"mediaType": m.OCI_ARTIFACT, "blobs": []}, m.OCI_INDEX, "artifact"),
+        ({"schemaVersion": 1}, m.OCI_INDEX, "schema1"),
+    ],
+)
+def test_a_manifest_is_the_same_whichever_registry_it_came_from(
+    content: dict[str, object], header: str, kind: str
+) -> None:
+    """What was kept of one is read for another: a header alone must not make an index look empty."""
+    assert m.parse_manifest(json.dumps(content).encode(), media_type=header, digest="").kind == kind

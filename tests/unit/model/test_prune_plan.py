@@ -7,42 +7,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from devreg.model.graph import Holdings, Node
-from devreg.model.prune_plan import Inventory, Plan, Rules, freed, only_tags, pruning, removal
-from devreg.model.wire import digest_of
-
-
-def d(name: str) -> str:
-    return digest_of(name.encode())
-
-
-def belonging(name: str, suffix: str = ".sig") -> str:
-    return d(name).replace(":", "-") + suffix
-
-
-def node(name: str, *leads_to: str, **blobs: int) -> tuple[str, Node]:
-    """A manifest of 1 byte, with blobs of so many."""
-    return d(name), Node({d(name): 1, **blobs}, tuple(map(d, leads_to)))
-
-
-def inventory(
-    tags: dict[str, str], dates: dict[str, str | None] | None = None, *nodes: tuple[str, Node], **more: object
-) -> Inventory:
-    """`tags`: the manifest's name of each; `dates`: the day in 2024 of each manifest."""
-    created = {d(name): f"2024-{day}T00:00:00Z" if day else None for name, day in (dates or {}).items()}
-    known = dict(map(node, tags.values())) | dict(nodes)
-    found = Inventory(Holdings("app", {tag: d(name) for tag, name in tags.items()}, known), created)
-    return replace(found, **more)  # type: ignore[arg-type]
-
-
-def going(plan: Plan) -> dict[str, str | None]:
-    """The tags that go, and by what."""
-    return {tag.name: tag.by for tag in plan.going}
-
-
-def why(plan: Plan) -> dict[str, str]:
-    return {tag.name: tag.why for tag in plan.tags}
-
+from devreg.model.deletion_plan import freed
+from devreg.model.prune_plan import Rules, pruning
+from tests.unit.model.inventories import belonging, d, going, inventory, node, why
 
 FIVE = inventory(
     {"1": "a", "2": "b", "3": "c", "4": "e", "5": "f"},
@@ -78,8 +45,8 @@ def test_images_of_the_same_moment_stay_together() -> None:
 def test_the_old_go() -> None:
     plan = pruning(FIVE, Rules(made_before=MARCH))
     assert going(plan) == {"1": "manifest", "2": "manifest"}
-    assert why(plan)["3"] == "made after 2024-03-01"
-    assert why(plan)["1"] == "made before 2024-03-01"
+    assert why(plan)["3"] == "since 2024-03-01"
+    assert why(plan)["1"] == "before 2024-03-01"
 
 
 def test_a_tag_goes_only_if_no_rule_keeps_it() -> None:
@@ -216,6 +183,14 @@ def test_a_tag_that_cannot_be_read_keeps_every_manifest() -> None:
     assert (plan.manifests, plan.frees, plan.unread) == ((), 0, {"broken": "is none"})
 
 
+def test_signatures_stay_while_a_tag_cannot_be_read() -> None:
+    """Nobody knows whether that tag stands for what they sign."""
+    found = inventory({"1": "a", belonging("a"): "sa", "2": "b", belonging("x"): "sx"}, {"a": "01-01", "b": "02-01"})
+    holdings = replace(found.holdings, unread={"broken": "is none"})
+    found = replace(found, holdings=holdings, lost=frozenset([d("x")]))
+    assert going(pruning(found, Rules(keep=1, untagged=True))) == {"1": "tag", belonging("x"): "tag"}
+
+
 def test_bytes_that_are_shared_do_not_come_free() -> None:
     found = inventory(
         {"1": "a", "2": "b", "3": "c"},
@@ -248,38 +223,3 @@ def test_a_manifest_that_was_to_stay_when_it_was_shown_stays() -> None:
     plan = pruning(inventory({"old": "a", "1": "b"}, dates), rules, shown)
     assert going(plan) == {"old": "tag"}
     assert plan.manifests == ()
-
-
-def test_a_manifest_goes_with_every_tag_and_with_what_only_it_leads_to() -> None:
-    found = inventory(
-        {"1": "i", "latest": "i", "2": "j", belonging("i"): "s"},
-        None,
-        node("i", "x", "y"),
-        node("j", "y"),
-        *map(node, "xy"),
-    )
-    plan = removal(found, [d("i")])
-    assert going(plan) == dict.fromkeys(("1", "latest", belonging("i")), "manifest")
-    assert set(plan.manifests) == {d("i"), d("x"), d("s")}
-    assert plan.manifests.index(d("i")) < plan.manifests.index(d("x"))
-    assert why(plan)["2"] == "not named"
-    assert why(plan)["1"] == "it was named"
-
-
-def test_manifests_and_tags_at_once() -> None:
-    found = inventory({"1": "a", "2": "b", "3": "c"})
-    assert going(removal(found, [d("a")], ["2"])) == {"1": "manifest", "2": "tag"}
-    assert removal(found, [d("a")], ["1"]).manifests == (d("a"),)
-
-
-def test_a_signature_is_deleted_when_it_is_named() -> None:
-    found = inventory({"1": "a", belonging("a"): "s", "sbom": "b"}, None, node("a", "b"), node("b"))
-    assert going(removal(found, [d("s")])) == {belonging("a"): "manifest"}
-    assert going(removal(found, [d("b")])) == {"sbom": "manifest"}
-    assert removal(found, [d("b")]).manifests == (d("b"),)
-
-
-def test_tags_only() -> None:
-    plan = only_tags("app", {"1": d("a")})
-    assert going(plan) == {"1": "tag"}
-    assert (plan.manifests, plan.frees, plan.is_empty) == ((), 0, False)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from devreg.model.prune_plan import Fate, Outcome, Plan
+from devreg.model.deletion_plan import Fate, Outcome, Plan
 from devreg.output import console, plan_view
 
 HEX = "0123456789abcdef" * 4

@@ -1,0 +1,120 @@
+"""Copying images from repository to repository, of one registry or of two: whole, byte for byte, without pulling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from devreg.actions.reach import open_contents
+from devreg.direct.copied import as_it_is, raise_copy, related
+from devreg.direct.manifests import name as give_name
+from devreg.direct.placer import Placer
+from devreg.host.push_cache import PushCache
+from devreg.model.address import Address
+from devreg.model.errors import DevregError, NotFound, UsageError
+from devreg.model.events import Listener, Step
+from devreg.model.reference import Reference, split_glob
+from devreg.model.results import Copied
+from devreg.model.selection import matching, natural
+from devreg.remote.contents import Contents
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to copy, and where to. `glob`: the source's tags that match, instead of its own; `platform`: of an index,
+    that image alone; `referrers`: also what refers to it; `no_clobber`: leave tags that stand for something else."""
+
+    source: Reference
+    target: Reference
+    glob: str | None = None
+    platform: str | None = None
+    referrers: bool = True
+    no_clobber: bool = False
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What was copied, and why the rest was not, by the source's name."""
+
+    copied: tuple[Copied, ...]
+    failed: tuple[tuple[str, DevregError], ...]
+
+
+def wish(source: str, target: str, default: Address) -> Wish:
+    """Read what the user typed. Both names may carry their registries. Raises UsageError."""
+    name, glob = split_glob(source)
+    of, to = (_at(Reference.parse(text), default) for text in (name, target))
+    if to.digest:
+        raise UsageError(f"{to} names a digest; it will be that of the source", hint="name a tag: REPO:TAG")
+    if glob and to.tag:
+        raise UsageError(f"several tags cannot all become {to}", hint="leave out the tag: each keeps its own")
+    return Wish(of, to, glob)
+
+
+def copy(wanted: Wish, *, timeout: float, listener: Listener) -> Copies:
+    """Copy what is wanted, tag by tag.
+
+    Raises NotFound for a glob that nothing matches; what goes wrong with a tag does not keep the others.
+    """
+    source, target = wanted.source, wanted.target
+    if source.registry is None or target.registry is None:
+        raise AssertionError("both have a registry")
+    with ExitStack() as stack:
+        contents = stack.enter_context(open_contents(source.registry, timeout=timeout))
+        registry = contents.registry
+        if target.registry != source.registry:
+            registry = stack.enter_context(open_contents(target.registry, timeout=timeout)).registry
+        cache = stack.enter_context(PushCache())
+        placer = Placer(registry, target.registry, target.repository, cache, listener)
+        copied: list[Copied] = []
+        failed: list[tuple[str, DevregError]] = []
+        for version in _versions(contents, wanted):
+            listener(Step(f"copying {source.name}{_mark(version)}{version} to {target.name}"))
+            try:
+                copied.append(_copy(contents, placer, wanted, version))
+            except DevregError as error:
+                failed.append((f"{source.name}{_mark(version)}{version}", error))
+        return Copies(tuple(copied), tuple(failed))
+
+
+def retag(reference: Reference, tags: Sequence[str], *, no_clobber: bool, timeout: float) -> Iterator[Copied]:
+    """Give what a reference stands for more tags. Raises NotFound, RefusedOverwrite, UploadFailed and so on."""
+    if reference.registry is None:
+        raise AssertionError("it has a registry")
+    with open_contents(reference.registry, timeout=timeout) as contents, PushCache() as cache:
+        placer = Placer(contents.registry, reference.registry, reference.repository, cache, lambda _: None)
+        body = contents.body(reference.repository, reference.version)
+        for tag in tags:
+            changed = give_name(placer, as_it_is(body), tag, no_clobber=no_clobber)
+            yield Copied(str(reference), f"{reference.name}:{tag}", body.digest, changed)
+
+
+def _copy(contents: Contents, placer: Placer, wanted: Wish, version: str) -> Copied:
+    repository = wanted.source.repository
+    raised = raise_copy(contents, repository, placer, version, platform=wanted.platform)
+    digest = raised.descriptor.digest
+    tag = wanted.target.tag or (digest if "@" in _mark(version) else version)
+    changed = give_name(placer, raised, tag, no_clobber=wanted.no_clobber)
+    referrers = related(contents, repository, placer, raised) if wanted.referrers else 0
+    layers, sent = placer.take_counts()
+    source = f"{wanted.source.name}{_mark(version)}{version}"
+    return Copied(source, f"{wanted.target.name}{_mark(tag)}{tag}", digest, changed, sent, layers, referrers)
+
+
+def _versions(contents: Contents, wanted: Wish) -> list[str]:
+    """The tags to copy, or the digest."""
+    if wanted.glob is None:
+        return [wanted.source.version]
+    found = sorted(matching(contents.registry.tags(wanted.source.repository), wanted.glob), key=natural)
+    if not found:
+        raise NotFound(f"no tag of {wanted.source.name} matches {wanted.glob}", hint="see what there is: devreg tags")
+    return found
+
+
+def _at(reference: Reference, default: Address) -> Reference:
+    return reference if reference.registry else reference.at(default)
+
+
+def _mark(version: str) -> str:
+    return "@" if ":" in version else ":"
