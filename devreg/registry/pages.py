@@ -5,12 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import httpx
+
 from devreg.model.wire import json_object, unusable
 from devreg.registry.session import Session
 
-PAGE_SIZE = 100  # Quay refuses more (measured)
+PAGE_SIZES = (1000, 100)
+"""Names to ask for; the second where the first is refused, as by Quay (measured). Registry 2.8 walks through all of its
+repositories for each page: 10,000 of them take it 13 s by hundreds, 1.7 s by thousands (measured)."""
+
 MAX_PAGES = 10_000
 MAX_SECONDS = 900.0  # of waiting for pages; what is done between them takes as long as it takes
+
+_COMPRESSED = {"Accept-Encoding": "gzip"}
 
 
 def names(session: Session, path: str, key: str, *, doing: str, hint: str | None = None) -> Iterator[str]:
@@ -20,12 +27,10 @@ def names(session: Session, path: str, key: str, *, doing: str, hint: str | None
 
     Raises what Session.send does, and RegistryUnreachable for a list that leads back to itself or does not end.
     """
-    url = session.origin.join(f"{path}?n={PAGE_SIZE}")
     begun: set[str] = set()
-    patience = MAX_SECONDS
+    patience = MAX_SECONDS + time.monotonic()
+    response = _first(session, path, doing, hint)
     for _ in range(MAX_PAGES):
-        patience += time.monotonic()
-        response = session.send("GET", url, doing=doing, hint=hint, headers={"Accept-Encoding": "gzip"})
         patience -= time.monotonic()
         page = _page(response.content, key)
         if patience < 0 or (page and page[0] in begun):
@@ -35,8 +40,20 @@ def names(session: Session, path: str, key: str, *, doing: str, hint: str | None
         link = response.links.get("next", {}).get("url")
         if not link:
             return
+        patience += time.monotonic()
         url = session.follow(response, link)
+        response = session.send("GET", url, doing=doing, hint=hint, headers=_COMPRESSED)
     raise unusable("the pages of its list do not end")
+
+
+def _first(session: Session, path: str, doing: str, hint: str | None) -> httpx.Response:
+    most, fewer = PAGE_SIZES
+    response = session.ask("GET", f"{path}?n={most}", headers=_COMPRESSED)
+    if response.status_code == 400:
+        return session.send("GET", f"{path}?n={fewer}", doing=doing, hint=hint, headers=_COMPRESSED)
+    if not response.is_success:
+        raise session.refusal(response, doing=doing, hint=hint)
+    return response
 
 
 def _page(body: bytes, key: str) -> list[str]:

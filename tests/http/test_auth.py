@@ -91,9 +91,9 @@ def test_anonymous_token(serve: Serve, opened: Open) -> None:
     server = serve(bearer(gives()))
     assert list(opened(server).tags("app")) == ["1"]
     assert server.lines[1:] == [
-        "GET /v2/app/tags/list?n=100",
+        "GET /v2/app/tags/list?n=1000",
         "GET /token?service=reg&scope=repository%3Aapp%3Apull",
-        "GET /v2/app/tags/list?n=100",
+        "GET /v2/app/tags/list?n=1000",
     ]
     assert server.asked[2].authorization is None
 

@@ -35,7 +35,7 @@ def two_pages(link: str) -> Script:
 def test_every_page_of_the_same_registry(serve: Serve, opened: Open, link: str) -> None:
     server = serve(two_pages(link))
     assert list(opened(server).repositories()) == ["a", "b", "c"]
-    assert server.lines[1:] == ["GET /v2/_catalog?n=100", "GET /v2/_catalog?last=b&n=100"]
+    assert server.lines[1:] == ["GET /v2/_catalog?n=1000", "GET /v2/_catalog?last=b&n=100"]
     assert server.asked[2].headers["host"] == server.host
     assert server.asked[2].authorization is None
 
@@ -58,6 +58,17 @@ def test_credentials_stay_with_the_registry(serve: Serve, opened: Open) -> None:
     assert list(opened(server, credentials=Credentials("a", "b")).repositories()) == ["a", "b", "c"]
     assert server.asked[-1].authorization == basic("a", "b")
     assert other.asked == []
+
+
+def test_a_registry_that_gives_fewer_at_a_time(serve: Serve, opened: Open) -> None:
+    def script(asked: Asked) -> Answer:
+        if int(asked.query["n"][0]) > 100:
+            return error_answer(400, "PAGINATION_NUMBER_INVALID")
+        return json_answer({"tags": ["1"]})
+
+    server = serve(script)
+    assert list(opened(server).tags("app")) == ["1"]
+    assert server.lines[1:] == [f"GET /v2/app/tags/list?n={number}" for number in (1000, 100)]
 
 
 def test_a_loop_is_noticed(serve: Serve, opened: Open) -> None:
@@ -118,7 +129,7 @@ def test_an_unknown_repository(serve: Serve, opened: Open) -> None:
     server = serve(error_answer(404, "NAME_UNKNOWN", "repository name not known to registry"))
     with pytest.raises(NotFound, match=r"list the tags of team/app: .*404 Not Found \(NAME_UNKNOWN: repository name"):
         list(opened(server).tags("team/app"))
-    assert server.lines[1:] == ["GET /v2/team/app/tags/list?n=100"]
+    assert server.lines[1:] == ["GET /v2/team/app/tags/list?n=1000"]
 
 
 @pytest.mark.parametrize(

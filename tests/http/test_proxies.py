@@ -41,7 +41,7 @@ def test_requests_go_through_it(serve: Serve, monkeypatch: pytest.MonkeyPatch) -
     connection = Connection(Address.parse("reg.example:5000"), Tls.PLAIN, secrets_over_http=False)
     with connect(connection, user_agent="devreg/test") as registry:
         assert list(registry.tags("app")) == ["1"]
-    assert server.lines[-1] == "GET http://reg.example:5000/v2/app/tags/list?n=100"
+    assert server.lines[-1] == "GET http://reg.example:5000/v2/app/tags/list?n=1000"
 
 
 def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
