@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from devreg.model.listing import Repository, Tag
-from devreg.output import console, tables
+from devreg.output import tables
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 FULL = Tag(
@@ -32,21 +31,6 @@ HARD = [
     Tag("team/app", "n" * 128, DIGEST, 10**12, "2020-01-02T03:04:05Z", MANY, also=tuple(f"t{n}" for n in range(20))),
     Tag("team/app", "gone", error="the registry says more than fits into a line of eighty columns, and then some more"),
 ]
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], io.StringIO]:
-    """Make stdout a terminal so many columns wide."""
-
-    def make(width: int) -> io.StringIO:
-        screen = io.StringIO()
-        plain: Any = {"highlight": False, "markup": False, "emoji": False}  # as console.stdout() has them
-        made = Console(file=screen, width=width, force_terminal=True, color_system=None, **plain)
-        monkeypatch.setattr(console, "is_terminal", lambda: True)
-        monkeypatch.setattr(console, "stdout", lambda: made)
-        return screen
-
-    return make
 
 
 def test_lines_for_scripts_have_the_whole_digest_and_bytes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,69 @@
+"""The picture of the layers that tags share."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from devreg.model.layer_tree import Branch, Cost, Forest, Wood
+from devreg.output import tree_view
+
+Terminal = Callable[[int], io.StringIO]
+ONE, TWO, THREE = (f"sha256:{number:064x}" for number in (1, 2, 3))
+BRANCHES = (
+    Branch(
+        (ONE,), 1_000_000, ("base",), (Branch((TWO, THREE), 2_000_000, ("1.0", "latest")), Branch((THREE,), 5, ("2",)))
+    ),
+)
+FOREST = Forest(
+    "team/app",
+    stored=3_000_000,
+    costs=(
+        Cost("base", ONE, 1_000_000, 0),
+        Cost("1.0", TWO, 3_000_000, 0),
+        Cost("latest", TWO, 3_000_000, 0),
+        Cost("2", THREE, 1_000_005, 5),
+    ),
+    alone={ONE: 0, TWO: 2_000_000, THREE: 5},
+    platforms=(Wood("linux/amd64", BRANCHES),),
+    unread={},
+)
+
+
+def test_one_platform_needs_no_name(terminal: Terminal) -> None:
+    screen = terminal(80)
+    tree_view.forest(FOREST)
+    assert screen.getvalue().splitlines() == [
+        "team/app  3.0 MB stored, 5.0 MB if nothing were shared",
+        "└── 1 layer, 1.0 MB  000000000000",
+        "    ├── base  nothing more  alone 0 B",
+        "    ├── 1.0, latest  2 layers, 2.0 MB  alone 2.0 MB",
+        "    └── 2  1 layer, 5 B  alone 5 B",
+    ]
+
+
+def test_each_of_several_has_one(terminal: Terminal) -> None:
+    screen = terminal(80)
+    tree_view.forest(replace(FOREST, platforms=(Wood("linux/amd64", BRANCHES), Wood(None, BRANCHES))))
+    lines = screen.getvalue().splitlines()
+    assert (lines[1], lines[6]) == ("├── linux/amd64", "└── no platform")
+
+
+def test_it_fits_and_is_inert(terminal: Terminal) -> None:
+    evil = "\x1b[2J[red]" + "x" * 120
+    branch = Branch((ONE,), 1, (evil, "y" * 128))
+    costs = (Cost(evil, ONE, 1, 1), Cost("y" * 128, ONE, 1, 1))
+    screen = terminal(80)
+    tree_view.forest(replace(FOREST, costs=costs, alone={ONE: 1}, platforms=(Wood(None, (branch,)),)))
+    assert "\x1b" not in screen.getvalue()
+    assert "[red]" in screen.getvalue()
+    assert max(map(len, screen.getvalue().splitlines())) <= 80
+
+
+def test_lines_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    tree_view.forest(FOREST)
+    first = capsys.readouterr().out.splitlines()[0].split()
+    assert first == ["base", ONE, "1000000", "0"]
