@@ -35,7 +35,7 @@ def install_command() -> str:
 def test_the_readme_command_goes_from_nothing_to_a_pushed_image(bare: Machine) -> None:
     done = bare.run("bash", "-euo", "pipefail", "-c", f"cd {CHECKOUT} && {install_command()}")
     assert "started by a detached dockerd" in done.stdout or "started by its init script" in done.stdout
-    assert re.search(r"^1\tsha256:[0-9a-f]{64}\t\d+\t\S+Z\tlinux/\w+$", done.stdout, re.MULTILINE)
+    assert re.search(r"^1 +sha256:[0-9a-f]{64} +\d+ +\S+Z +linux/\w+ +image", done.stdout, re.MULTILINE)
     assert "to stop it: " in done.stdout
 
 
