@@ -3,6 +3,7 @@
 import random
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -72,8 +73,15 @@ class Push:
                 process.kill()
 
     def tags(self) -> dict[str, str]:
-        """What a look at the registry finds: each tag complete."""
-        return contents(self.line.wire, self.repository).tags
+        """What a look at the registry finds: each tag complete. Registry 2.8 lists a tag a moment before it has it."""
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                return contents(self.line.wire, self.repository).tags
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def finish(self) -> dict[str, object]:
         """Push, and return what is told."""
