@@ -63,7 +63,7 @@ def test_a_pipe_that_ends_early_leaves_nothing(folder: Path) -> None:
 
 
 def test_no_folder_for_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent/folder")
     with pytest.raises(ArchiveUnusable, match=r"layer\.tar cannot be kept on disk .*No such file"), spooled(member()):
         raise AssertionError
 

@@ -228,7 +228,7 @@ class TestDockerArchiveRefused:
         assert world.registry.sent == []
 
     def test_no_room_on_disk(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+        monkeypatch.setattr(tempfile, "tempdir", "/nonexistent/folder")
         refused(world, tarred(by_skopeo(ONE)), "cannot be kept on disk")
 
     @pytest.mark.parametrize("content", [b"", tarred({"a": b"b"}), tarred({"bin/sh": noise("sh")})])
