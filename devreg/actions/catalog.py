@@ -97,7 +97,7 @@ def _row(reader: Reader, repository: str, tag: str, last: str | None) -> Tag:
     return Tag(
         repository=repository,
         name=tag,
-        digest=facts.digest,
+        digest=facts.digest or None,  # signed schema 1 that came without one
         size=facts.size,
         created=facts.created,
         platforms=facts.platforms,

@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from devreg.actions.reach import open_contents
-from devreg.direct.copied import as_it_is, raise_copy, related
+from devreg.direct.copied import as_it_is, raise_copy
 from devreg.direct.manifests import name as give_name
 from devreg.direct.placer import Placer
+from devreg.direct.referrers import related
 from devreg.host.push_cache import PushCache
 from devreg.model.address import Address
-from devreg.model.errors import DevregError, NotFound, UsageError
+from devreg.model.errors import DevregError, NotFound, PartlyDone, UsageError
 from devreg.model.events import Listener, Step
 from devreg.model.reference import Reference, split_glob
 from devreg.model.results import Copied
@@ -35,7 +36,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Copies:
-    """What was copied, and why the rest was not, by the source's name."""
+    """What was copied, and why the rest was not, by the source's name: an image, or what refers to one that was."""
 
     copied: tuple[Copied, ...]
     failed: tuple[tuple[str, DevregError], ...]
@@ -72,9 +73,13 @@ def copy(wanted: Wish, *, timeout: float, listener: Listener) -> Copies:
         for version in _versions(contents, wanted):
             listener(Step(f"copying {source.name}{_mark(version)}{version} to {target.name}"))
             try:
-                copied.append(_copy(contents, placer, wanted, version))
+                done, left = _copy(contents, placer, wanted, version)
+                copied.append(done)
             except DevregError as error:
-                failed.append((f"{source.name}{_mark(version)}{version}", error))
+                placer.take_counts()  # they are not the next one's
+                left = error
+            if left:
+                failed.append((f"{source.name}{_mark(version)}{version}", left))
         return Copies(tuple(copied), tuple(failed))
 
 
@@ -84,22 +89,30 @@ def retag(reference: Reference, tags: Sequence[str], *, no_clobber: bool, timeou
         raise AssertionError("it has a registry")
     with open_contents(reference.registry, timeout=timeout) as contents, PushCache() as cache:
         placer = Placer(contents.registry, reference.registry, reference.repository, cache, lambda _: None)
-        body = contents.body(reference.repository, reference.version)
+        body = contents.there(reference.repository, reference.version)
         for tag in tags:
             changed = give_name(placer, as_it_is(body), tag, no_clobber=no_clobber)
             yield Copied(str(reference), f"{reference.name}:{tag}", body.digest, changed)
 
 
-def _copy(contents: Contents, placer: Placer, wanted: Wish, version: str) -> Copied:
+def _copy(contents: Contents, placer: Placer, wanted: Wish, version: str) -> tuple[Copied, DevregError | None]:
+    """What was copied, and why what refers to it was not."""
     repository = wanted.source.repository
     raised = raise_copy(contents, repository, placer, version, platform=wanted.platform)
     digest = raised.descriptor.digest
-    tag = wanted.target.tag or (digest if "@" in _mark(version) else version)
+    own = wanted.source.tag if version == wanted.source.digest else version
+    tag = wanted.target.tag or own or digest
     changed = give_name(placer, raised, tag, no_clobber=wanted.no_clobber)
-    referrers = related(contents, repository, placer, raised) if wanted.referrers else 0
+    referrers, left = 0, None
+    try:
+        if wanted.referrers:
+            referrers = related(contents, repository, placer, raised, no_clobber=wanted.no_clobber)
+    except DevregError as error:
+        hint = f"{error.hint}; or leave that out: --no-referrers"
+        left = PartlyDone(f"the image was copied, not all that refers to it: {error.message}", hint=hint)
     layers, sent = placer.take_counts()
     source = f"{wanted.source.name}{_mark(version)}{version}"
-    return Copied(source, f"{wanted.target.name}{_mark(tag)}{tag}", digest, changed, sent, layers, referrers)
+    return Copied(source, f"{wanted.target.name}{_mark(tag)}{tag}", digest, changed, sent, layers, referrers), left
 
 
 def _versions(contents: Contents, wanted: Wish) -> list[str]:

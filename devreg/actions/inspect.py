@@ -21,7 +21,7 @@ def inspect(reference: Reference, registry: Address, *, platform: str | None, ti
     """
     repository = reference.repository
     with open_contents(registry, timeout=timeout) as contents:
-        body = contents.body(repository, reference.version)
+        body = contents.there(repository, reference.version)
         manifest = parsed(body)
         return Inspected(
             reference=str(reference),
@@ -41,7 +41,7 @@ def inspect(reference: Reference, registry: Address, *, platform: str | None, ti
 def raw(reference: Reference, registry: Address, *, platform: str | None, timeout: float) -> bytes:
     """The manifest as the registry has it, or with `platform` that of its image. Raises as `inspect` does."""
     with open_contents(registry, timeout=timeout) as contents:
-        body: Body = contents.body(reference.repository, reference.version)
+        body: Body = contents.there(reference.repository, reference.version)
         manifest = parsed(body)
         if platform is not None and manifest.kind == "index":
             body = contents.body(reference.repository, _child(manifest, platform).digest)

@@ -16,17 +16,19 @@ def counted(contents: Contents, repository: str, tags: Iterable[str], digests: S
     """How many manifests refer to each of `digests`, which are of manifests in `repository`. `tags`: all of its tags.
 
     Registries have a list for that (OCI distribution-spec, "Listing Referrers"). In others, clients keep it themselves
-    in an index whose tag is the subject's digest (the spec's "Referrers Tag Schema"), or one artifact under such a tag
-    with a suffix each, as cosign does. What cannot be read is not counted.
+    in an index whose tag is the subject's digest (the spec's "Referrers Tag Schema"). In both, cosign has artifacts
+    under such tags with a suffix each. What cannot be read is not counted.
     """
     subjects = list(digests)
-    if subjects and _lists_them(contents, repository, subjects[0]):
-        numbers = in_order(lambda digest: _listed(contents, repository, digest), subjects)
-        return Counter(dict(zip(subjects, numbers, strict=True)))
-    found: Counter[str] = Counter()
+    is_listed = bool(subjects) and _lists_them(contents, repository, subjects[0])
+    numbers = in_order(lambda digest: _listed(contents, repository, digest), subjects if is_listed else [])
+    found = Counter(dict(zip(subjects, numbers, strict=False)))
     for tag in tags:
         if (digest := subject(tag)) and digest in digests:
-            found[digest] += 1 if "." in tag else _tagged(contents, repository, tag)
+            if "." in tag:
+                found[digest] += 1
+            elif not is_listed:
+                found[digest] += _tagged(contents, repository, tag)
     return found
 
 

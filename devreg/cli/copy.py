@@ -83,6 +83,7 @@ def retag(
     except DevregError as error:
         if not done:
             raise
+        _tell("retag", done, [error], as_json)
         raise PartlyDone(
             f"only {', '.join(each.reference for each in done)}: {error.message}", hint=error.hint
         ) from error

@@ -242,7 +242,7 @@ class Registry:
         )
         if not response.is_success:
             raise not_taken(self._session, response, body, doing)
-        digest = digest_of(body)
+        digest = reference if is_digest(reference) else digest_of(body)
         check_digest(response, digest)
         return digest
 

@@ -96,6 +96,7 @@ class _Reading:
         self._has_body = method != "HEAD"
         self._parser = HttpResponseParser(self)
         self._headers: dict[str, str] = {}
+        self._room = _MAX_HEADERS
         self._pieces: list[bytes] = []
         self._has_headers = False
         self._is_whole = False
@@ -133,6 +134,9 @@ class _Reading:
             raise ValueError("a second answer to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._room -= len(name) + len(value)
+        if self._room < 0:
+            raise ValueError("headers without end")
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 

@@ -15,6 +15,9 @@ PAGE_SIZES = (1000, 100)
 repositories for each page: 10,000 of them take it 13 s by hundreds, 1.7 s by thousands (measured)."""
 
 MAX_PAGES = 10_000
+MAX_BYTES = 128 * 2**20
+"""Of all pages: whoever wants a list whole has to have room for it. A million tags take a fifth of that."""
+
 MAX_SECONDS = 900.0  # of waiting for pages; what is done between them takes as long as it takes
 
 _COMPRESSED = {"Accept-Encoding": "gzip"}
@@ -28,12 +31,13 @@ def names(session: Session, path: str, key: str, *, doing: str, hint: str | None
     Raises what Session.send does, and RegistryUnreachable for a list that leads back to itself or does not end.
     """
     begun: set[str] = set()
-    patience = MAX_SECONDS + time.monotonic()
+    patience, room = MAX_SECONDS + time.monotonic(), MAX_BYTES
     response = _first(session, path, doing, hint)
     for _ in range(MAX_PAGES):
         patience -= time.monotonic()
+        room -= len(response.content)
         page = _page(response.content, key)
-        if patience < 0 or (page and page[0] in begun):
+        if patience < 0 or room < 0 or (page and page[0] in begun):
             break
         begun.update(page[:1])
         yield from page

@@ -8,6 +8,7 @@ from threading import Lock
 
 from devreg.host.content_cache import ContentCache
 from devreg.model.body import Body
+from devreg.model.errors import DevregError
 from devreg.model.manifest import Descriptor, Manifest, parse_manifest
 from devreg.model.wire import is_digest, json_object
 from devreg.registry.client import Registry
@@ -39,6 +40,12 @@ class Contents:
             return self._once(reference, lambda: self._fetched(repository, reference))
         return self._fetched(repository, reference)
 
+    def there(self, repository: str, reference: str) -> Body:
+        """As `body`, of what the repository has now: the cache may know a digest from another, or from before."""
+        if is_digest(reference) and self.holds(reference):
+            self.head(repository, reference)
+        return self.body(repository, reference)
+
     def current(self, repository: str, tag: str) -> Body:
         """As `body`, for a tag whose manifest is probably in the cache: asked is only what it stands for now."""
         return self.body(repository, self.head(repository, tag).digest)
@@ -67,13 +74,16 @@ class Contents:
         return body
 
     def _once(self, digest: str, fetch: Callable[[], Body]) -> Body:
-        """From the cache, or by `fetch`; threads that want the same digest at once share one answer."""
+        """From the cache, or by `fetch`; threads that want the same digest at once share an answer."""
         with self._lock:
             known = self._reading.get(digest)
             mine = known is None
             waited = self._reading[digest] = known or Future()
         if not mine:
-            return waited.result()
+            try:
+                return waited.result()
+            except DevregError:
+                return fetch()  # the other may have asked another repository
         try:
             waited.set_result(self._cache.get(digest) or fetch())
         except BaseException as error:

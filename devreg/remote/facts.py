@@ -9,7 +9,11 @@ from devreg.model.body import Body
 from devreg.model.errors import NotFound
 from devreg.model.imageconfig import created, platform
 from devreg.model.manifest import Kind, Manifest
+from devreg.model.wire import unusable
 from devreg.remote.contents import Contents, parsed
+
+MAX_IMAGES = 1000
+"""That one index names. Real ones have a few dozen, and each is up to two requests."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ def _images(contents: Contents, repository: str, manifest: Manifest) -> list[Man
     """
     if manifest.kind != "index":
         return [manifest]
+    if len(manifest.children) > MAX_IMAGES:
+        raise unusable(f"an index of more than {MAX_IMAGES} images")
     children: list[Manifest] = []
     for child in manifest.children:
         with suppress(NotFound):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
 
 from devreg.model.listing import Tag
-from devreg.model.manifest import DOCKER_IMAGE
+from devreg.model.manifest import DOCKER_IMAGE, DOCKER_SCHEMA1_SIGNED, OCI_IMAGE, OCI_INDEX
+from devreg.remote import facts
 from tests.cli import registry
 from tests.cli.conftest import Run, Serve
-from tests.http.server import Answer, Asked, json_answer
+from tests.cli.test_tree import Repository
+from tests.http.server import Answer, Asked, error_answer, json_answer
 
 DIGEST = registry.DIGEST
 
@@ -248,3 +251,50 @@ def test_a_web_server_is_not_taken_for_a_registry(run: Run, serve: Serve) -> Non
     outcome = run("repos")
     assert outcome.code == 20
     assert "not as a registry" in outcome.err
+
+
+def test_signatures_under_tags_count_where_there_is_a_list_too(run: Run, serve: Serve) -> None:
+    shelf = Repository()
+    image = shelf.built("a")
+    shelf.tag("1", image)
+    tag = image["digest"].replace(":", "-")
+    shelf.tag(f"{tag}.sig", shelf.built("b"))
+    sbom = {"mediaType": OCI_IMAGE, "size": 7, "digest": f"sha256:{9:064x}"}
+    shelf.put(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [sbom]}, tag)
+    shelf.referrers = {image["digest"]: json.dumps({"manifests": [sbom]}).encode()}
+    serve(shelf)
+    (row,) = run("tags", "app", "--filter", "1", "--json").data["tags"]
+    assert row["referrers"] == 2
+    shelf.referrers = None
+    (row,) = run("tags", "app", "--filter", "1", "--json").data["tags"]
+    assert row["referrers"] == 2
+
+
+def test_an_index_of_more_than_anybody_has_is_not_followed(
+    run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "MAX_IMAGES", 3)
+    shelf = Repository()
+    entries = [shelf.built(each) for each in "abcd"]
+    for tag, some in (("few", entries[:3]), ("many", entries)):
+        shelf.put(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": some}, tag)
+    serve(shelf)
+    rows = {row["name"]: row for row in run("tags", "app", "--json").data["tags"]}
+    assert rows["few"]["error"] is None
+    assert "more than 3 images" in rows["many"]["error"]
+
+
+def test_manifests_without_a_digest_are_not_one(run: Run, serve: Serve) -> None:
+    """Of signed schema 1 the digest cannot be told from the bytes."""
+    signed = {"Content-Type": DOCKER_SCHEMA1_SIGNED}
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/tags/list"):
+            return json_answer({"tags": ["1", "2"]})
+        if "/manifests/" in asked.path:
+            return Answer(200, b'{"schemaVersion": 1}', signed)
+        return error_answer(404, "UNKNOWN")
+
+    serve(answer)
+    rows = run("tags", "app", "--json").data["tags"]
+    assert [(row["digest"], row["also"], row["kind"]) for row in rows] == [(None, [], "schema1")] * 2

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Event, Thread
+from time import sleep
 
 import pytest
 
@@ -68,3 +71,33 @@ def test_wrong_bytes_are_not_kept(serve: Serve, opened: Open, cache: ContentCach
     with pytest.raises(RegistryUnreachable, match="not what"):
         contents.body("app", DIGEST)
     assert not contents.holds(DIGEST)
+
+
+def test_what_one_repository_lacks_another_may_have(serve: Serve, opened: Open, cache: ContentCache) -> None:
+    asked_too = Event()
+
+    def script(asked: Asked) -> Answer:
+        if asked.path.startswith("/v2/app/"):
+            return Answer(200, MANIFEST, NAMED)
+        asked_too.wait(10)
+        return error_answer(404, "MANIFEST_UNKNOWN")
+
+    contents = Contents(opened(serve(script)), cache)
+    futures: list[Future[bytes]] = [Future(), Future()]
+
+    def read(repository: str, result: Future[bytes]) -> None:
+        try:
+            result.set_result(contents.body(repository, DIGEST).content)
+        except NotFound as error:
+            result.set_exception(error)
+
+    threads = [Thread(target=read, args=each, daemon=True) for each in zip(("empty", "app"), futures, strict=True)]
+    threads[0].start()
+    while DIGEST not in contents._reading:
+        sleep(0.001)
+    threads[1].start()
+    sleep(0.05)  # until it waits for the first; without that the test proves less, and does not fail
+    asked_too.set()
+    assert futures[1].result(10) == MANIFEST
+    with pytest.raises(NotFound):
+        futures[0].result(10)

@@ -71,6 +71,20 @@ def test_a_registry_that_gives_fewer_at_a_time(serve: Serve, opened: Open) -> No
     assert server.lines[1:] == [f"GET /v2/app/tags/list?n={number}" for number in (1000, 100)]
 
 
+def test_a_list_that_would_fill_the_memory(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_BYTES", 10_000)
+    numbers = itertools.count()
+
+    def script(_: Asked) -> Answer:
+        name = f"{next(numbers)}{'x' * 3000}"
+        return json_answer({"tags": [name]}, Link=f'</v2/app/tags/list?last={name[:9]}>; rel="next"')
+
+    server = serve(script)
+    with pytest.raises(RegistryUnreachable, match="do not end"):
+        list(opened(server).tags("app"))
+    assert len(server.asked) == 1 + 4
+
+
 def test_a_loop_is_noticed(serve: Serve, opened: Open) -> None:
     server = serve(json_answer({"tags": ["1"]}, Link='</v2/app/tags/list?last=1>; rel="next"'))
     with pytest.raises(RegistryUnreachable, match="do not end"):

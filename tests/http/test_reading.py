@@ -269,6 +269,14 @@ def test_a_header_of_several_lines_is_one(serve: Serve) -> None:
     assert (answer.status, dict(answer.headers), answer.body) == (404, {"a": "1, 2"}, b"")
 
 
+def test_headers_without_end_are_not_gathered(serve: Serve) -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + b"a: b\r\n" * 40_000 + b"\r\n{}"
+    way = lane.Lane(httpx.URL(serve(Answer(raw=raw)).url), None, timeout=5)
+    answer = way.ask("GET", "/v2/app/tags/list", {})
+    way.close()
+    assert answer is None
+
+
 @pytest.mark.parametrize("value", ["a\r\nb: c", "\n", "caf\u00e9\u2603"])
 def test_no_header_makes_another(serve: Serve, value: str) -> None:
     server = serve(Answer(200))
