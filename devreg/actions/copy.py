@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache, partial
 
 from devreg.actions.reach import open_contents
 from devreg.direct.copied import as_it_is, raise_copy
 from devreg.direct.manifests import name as give_name
 from devreg.direct.placer import Placer
-from devreg.direct.referrers import related
+from devreg.direct.referrers import related, tags_by_subject
 from devreg.host.push_cache import PushCache
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, NotFound, PartlyDone, UsageError
 from devreg.model.events import Listener, Step
 from devreg.model.reference import Reference, split_glob
+from devreg.model.referrer_tag import subject
 from devreg.model.results import Copied
 from devreg.model.selection import matching, natural
 from devreg.remote.contents import Contents
@@ -66,14 +68,15 @@ def copy(wanted: Wish, *, timeout: float, listener: Listener) -> Copies:
         registry = contents.registry
         if target.registry != source.registry:
             registry = stack.enter_context(open_contents(target.registry, timeout=timeout)).registry
-        cache = stack.enter_context(PushCache())
-        placer = Placer(registry, target.registry, target.repository, cache, listener)
+        pushes = stack.enter_context(PushCache())
+        placer = Placer(registry, target.registry, target.repository, pushes, listener)
+        tags = cache(partial(tags_by_subject, contents.registry, source.repository))
         copied: list[Copied] = []
         failed: list[tuple[str, DevregError]] = []
         for version in _versions(contents, wanted):
             listener(Step(f"copying {source.name}{_mark(version)}{version} to {target.name}"))
             try:
-                done, left = _copy(contents, placer, wanted, version)
+                done, left = _copy(contents, placer, wanted, version, tags)
                 copied.append(done)
             except DevregError as error:
                 placer.take_counts()  # they are not the next one's
@@ -95,8 +98,10 @@ def retag(reference: Reference, tags: Sequence[str], *, no_clobber: bool, timeou
             yield Copied(str(reference), f"{reference.name}:{tag}", body.digest, changed)
 
 
-def _copy(contents: Contents, placer: Placer, wanted: Wish, version: str) -> tuple[Copied, DevregError | None]:
-    """What was copied, and why what refers to it was not."""
+def _copy(
+    contents: Contents, placer: Placer, wanted: Wish, version: str, tags: Callable[[], Mapping[str, Sequence[str]]]
+) -> tuple[Copied, DevregError | None]:
+    """What was copied, and why what refers to it was not. `tags`: as for `related`."""
     repository = wanted.source.repository
     raised = raise_copy(contents, repository, placer, version, platform=wanted.platform)
     digest = raised.descriptor.digest
@@ -106,7 +111,7 @@ def _copy(contents: Contents, placer: Placer, wanted: Wish, version: str) -> tup
     referrers, left = 0, None
     try:
         if wanted.referrers:
-            referrers = related(contents, repository, placer, raised, no_clobber=wanted.no_clobber)
+            referrers = related(contents, repository, placer, raised, tags, no_clobber=wanted.no_clobber)
     except DevregError as error:
         hint = f"{error.hint}; or leave that out: --no-referrers"
         left = PartlyDone(f"the image was copied, not all that refers to it: {error.message}", hint=hint)
@@ -116,10 +121,14 @@ def _copy(contents: Contents, placer: Placer, wanted: Wish, version: str) -> tup
 
 
 def _versions(contents: Contents, wanted: Wish) -> list[str]:
-    """The tags to copy, or the digest."""
+    """The tags to copy, or the digest.
+
+    A glob does not mean the tags of signatures and the like: those go along with what they refer to, or stay.
+    """
     if wanted.glob is None:
         return [wanted.source.version]
-    found = sorted(matching(contents.registry.tags(wanted.source.repository), wanted.glob), key=natural)
+    tags = matching(contents.registry.tags(wanted.source.repository), wanted.glob)
+    found = sorted((tag for tag in tags if subject(tag) is None), key=natural)
     if not found:
         raise NotFound(f"no tag of {wanted.source.name} matches {wanted.glob}", hint="see what there is: devreg tags")
     return found

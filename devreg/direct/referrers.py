@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from devreg.direct.copied import manifests_of, raise_copy
@@ -22,20 +22,28 @@ _MOST = 1000
 """Referrers of one image, and theirs. Real ones have a handful."""
 
 
-def related(contents: Contents, repository: str, placer: Placer, raised: Raised, *, no_clobber: bool = False) -> int:
+def related(
+    contents: Contents,
+    repository: str,
+    placer: Placer,
+    raised: Raised,
+    tags: Callable[[], Mapping[str, Sequence[str]]],
+    *,
+    no_clobber: bool = False,
+) -> int:
     """Put up what refers to a manifest that was copied, to the images of an index, and to what refers to them.
 
-    That is what the source lists, and what is found by tags: cosign signs by those also where there is a list. Returns
-    how many there are. Raises what raise_copy does, RegistryUnreachable for more than anybody has, and RefusedOverwrite
-    where `no_clobber` and a tag of theirs stands for another.
+    That is what the source lists, and what is found by its `tags`, as `tags_by_subject` has them: cosign signs by those
+    also where there is a list. Returns how many there are. Raises what `tags` and raise_copy do, RegistryUnreachable
+    for more than anybody has, and RefusedOverwrite where `no_clobber` and a tag of theirs stands for another.
     """
-    tags = _tags(contents.registry, repository)
+    tagged = tags()
     waiting = list(manifests_of(contents, repository, raised.descriptor))
-    done: set[str] = set()
+    done, found = set[str](), set[str]()
     while waiting:
         digest = waiting.pop()
         listed = _listed(contents.registry, repository, digest) or []
-        for each in dict.fromkeys((*listed, *tags.get(digest, ()))):
+        for each in dict.fromkeys((*listed, *tagged.get(digest, ()))):
             if each in done:
                 continue
             if len(done) == _MOST:
@@ -43,13 +51,20 @@ def related(contents: Contents, repository: str, placer: Placer, raised: Raised,
             done.add(each)
             copied = raise_copy(contents, repository, placer, each)
             _give_name(placer, copied, each, no_clobber)
-            waiting += manifests_of(contents, repository, copied.descriptor)
+            below = list(manifests_of(contents, repository, copied.descriptor))
+            waiting += below
+            found.update(below[:-1] if _is_list(each) else below[-1:])
             if each in listed and _listed(placer.registry, placer.repository, digest) is None:
                 _note(placer, digest.replace(":", "-", 1), [_entry(copied)])
-    return len(done)
+    return len(found)
 
 
-def _tags(registry: Registry, repository: str) -> dict[str, list[str]]:
+def _is_list(reference: str) -> bool:
+    """Whether it is the tag of a list that clients keep: that is no referrer, but names some."""
+    return subject(reference) is not None and "." not in reference
+
+
+def tags_by_subject(registry: Registry, repository: str) -> dict[str, list[str]]:
     """Those that belong to a manifest, by its digest. Registry 2.8 does not know a repository without any tag."""
     found: dict[str, list[str]] = defaultdict(list)
     with suppress(NotFound):

@@ -218,6 +218,54 @@ def test_what_refers_to_the_same_in_the_target_stays(run: Run, world: World) -> 
     assert ("mirror", theirs["digest"]) in world.two.manifests
 
 
+@pytest.mark.parametrize("lists", [True, False])
+def test_a_glob_leaves_signatures_to_what_they_refer_to(run: Run, world: World, lists: bool) -> None:
+    """Else a list of referrers would replace the one that it was joined with just before."""
+    world.one.lists = world.two.lists = lists
+    image = world.one.image("app", "1")
+    tag = image["digest"].replace(":", "-")
+    theirs = world.one.image(subject=image, layer=b"theirs")
+    world.one.image("app", f"{tag}.sig", layer=b"signature")
+    ours = world.two.image("mirror", subject=image, layer=b"ours")
+    world.one.index("app", [theirs], tag)
+    world.two.index("mirror", [ours], tag)
+    outcome = run("copy", f"{world.source}:*", world.target)
+    assert (outcome.code, outcome.out) == (0, f"{world.target}@{image['digest']}\n")
+    listed = json.loads(world.two.manifests["mirror", tag][0])["manifests"]
+    assert [each["digest"] for each in listed] == [ours["digest"], theirs["digest"]]
+    assert run("copy", f"{world.source}:*", f"{world.second.host}/bare", "--no-referrers").code == 0
+    assert set(world.two.tags("bare")) == {"1"}
+    assert run("copy", f"{world.source}:sha256-*", world.target).code == 22
+
+
+def test_the_tags_of_a_source_are_listed_no_oftener_for_more_of_them(run: Run, world: World) -> None:
+    """Once for the glob and once for what refers to them: each list has all tags."""
+    for number in range(5):
+        world.one.image("app", str(number), layer=bytes([number]))
+    assert run("copy", f"{world.source}:*", world.target).code == 0
+    assert len([asked for asked in world.first.asked if asked.path.endswith("/tags/list")]) == 2
+
+
+def test_who_may_not_list_tags_copies_the_image(run: Run, world: World) -> None:
+    image = world.one.image("app", "1")
+    world.one.before = lambda asked: error_answer(403, "DENIED") if asked.path.endswith("/tags/list") else None
+    outcome = run("copy", f"{world.source}:1", world.target, "--json")
+    assert (outcome.code, [each["digest"] for each in outcome.data["copied"]]) == (1, [image["digest"]])
+    assert "--no-referrers" in outcome.document["errors"][0]["hint"]
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_how_many_refer_to_it(run: Run, world: World, lists: bool) -> None:
+    """Two that a list names, and a signature of one of them. The list itself is none."""
+    world.one.lists = lists
+    image = world.one.image("app", "1")
+    tag = image["digest"].replace(":", "-")
+    signed, other = (world.one.image(subject=image, layer=layer) for layer in (b"signed", b"other"))
+    world.one.index("app", [signed, other], tag)
+    world.one.image("app", f"{signed['digest'].replace(':', '-')}.sig", layer=b"signature")
+    assert run("copy", f"{world.source}:1", world.target, "--json").data["copied"][0]["referrers"] == 3
+
+
 def test_no_clobber_is_for_signatures_too(run: Run, world: World) -> None:
     image = world.one.image("app", "1")
     tag = f"{image['digest'].replace(':', '-')}.sig"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,10 +17,14 @@ from tests.cli.test_inspect import Shelf
 from tests.http.server import ScriptedServer
 from tests.live.lab.contents import contents
 from tests.live.lab.devreg import Devreg
+from tests.live.lab.gate import Gate
 from tests.live.lab.layouts import multi_platform
 from tests.live.lab.plain_registry import Server, plain_registry
 from tests.live.lab.run import need, run
 from tests.live.lab.wire import Wire, digest_of
+
+LAYERS, MEGABYTES_EACH = 3, 24
+SECONDS = 60  # after which something hangs
 
 
 @pytest.fixture
@@ -167,3 +173,52 @@ def test_a_source_that_lies_leaves_no_name(user: Devreg, servers: tuple[Server, 
     with ScriptedServer(shelf) as source:
         assert user("copy", f"{source.host}/app:1", f"{two.address}/app").code in (20, 23)
     assert Wire(two.address)("GET", "/v2/app/tags/list").status == 404
+
+
+@pytest.fixture
+def big(servers: tuple[Server, Server]) -> str:
+    """The digest of what `big:1` stands for in the first registry: layers that go up in streams."""
+    one = Wire(servers[0].address)
+    layers = [hashlib.shake_128(bytes([number])).digest(MEGABYTES_EACH * 2**20) for number in range(LAYERS)]
+    return one.put_manifest("big", "1", one.image("big", "2024-01-02T03:04:05Z", layers))
+
+
+@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)], ids=["killed", "Ctrl-C"])
+@pytest.mark.parametrize("megabytes", [1, 40, LAYERS * MEGABYTES_EACH])
+def test_a_copy_that_is_ended_leaves_no_name_and_the_next_one_completes_it(
+    user: Devreg, servers: tuple[Server, Server], big: str, signal_: signal.Signals, code: int, megabytes: int
+) -> None:
+    one, two = servers
+    with Gate(two.port) as gate:
+        words = ("copy", "big:1", f"{gate.address}/big")
+        gate.hold_after(megabytes * 2**20)
+        with user.start(*words) as process:
+            gate.wait()
+            process.send_signal(signal_)
+            stdout, stderr = process.communicate(timeout=SECONDS)
+        assert (process.returncode, stdout) == (code, "")
+        assert "Traceback" not in stderr
+        gate.break_off()
+        assert Wire(two.address)("GET", "/v2/big/tags/list").status == 404
+        assert user.ok(*words).stdout == f"{gate.address}/big@{big}\n"
+    assert contents(Wire(two.address), "big") == contents(Wire(one.address), "big")
+
+
+@pytest.mark.parametrize("role", ["source", "target", "both"])
+def test_a_registry_is_restarted_in_the_middle(
+    user: Devreg, servers: tuple[Server, Server], big: str, role: str
+) -> None:
+    """Held early: more is left to read of the source than lies in buffers on the way."""
+    one, two = servers
+    with Gate(two.port) as gate:
+        gate.hold_after(2**20)
+        with user.start("copy", "big:1", f"{gate.address}/big") as process:
+            gate.wait()
+            for server in {"source": [one], "target": [two], "both": [one, two]}[role]:
+                server.kill()
+                server.start()
+            gate.open() if role == "source" else gate.break_off()
+            stdout, stderr = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, stderr
+    assert stdout.endswith(f"@{big}\n")
+    assert contents(Wire(two.address), "big") == contents(Wire(one.address), "big")
