@@ -51,14 +51,13 @@ def tags(
     so is a repository among several, as a row without a name. Raises what the only, or the last, repository does where
     none can be read, and UsageError.
     """
-    references = [Reference.parse(name) for name in names]
-    references = [name if name.registry else name.at(default) for name in references]
+    references = [Reference.parse(name).within(default) for name in names]
     rows: list[Tag] = []
     unread = 0
     with ExitStack() as stack:
         opened: dict[Address, Contents] = {}
         for reference in references:
-            address = reference.registry or default
+            address = reference.home
             try:
                 if address not in opened:
                     opened[address] = stack.enter_context(open_contents(address, timeout=timeout))

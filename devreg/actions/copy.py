@@ -15,7 +15,7 @@ from devreg.direct.referrers import related, tags_by_subject
 from devreg.host.push_cache import PushCache
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, NotFound, PartlyDone, UsageError
-from devreg.model.events import Listener, Step
+from devreg.model.events import Listener, Step, silent
 from devreg.model.reference import Reference, split_glob
 from devreg.model.referrer_tag import subject
 from devreg.model.results import Copied
@@ -47,7 +47,7 @@ class Copies:
 def wish(source: str, target: str, default: Address) -> Wish:
     """Read what the user typed. Both names may carry their registries. Raises UsageError."""
     name, glob = split_glob(source)
-    of, to = (_at(Reference.parse(text), default) for text in (name, target))
+    of, to = (Reference.parse(text).within(default) for text in (name, target))
     if to.digest:
         raise UsageError(f"{to} names a digest; it will be that of the source", hint="name a tag: REPO:TAG")
     if glob and to.tag:
@@ -61,15 +61,13 @@ def copy(wanted: Wish, *, timeout: float, listener: Listener) -> Copies:
     Raises NotFound for a glob that nothing matches; what goes wrong with a tag does not keep the others.
     """
     source, target = wanted.source, wanted.target
-    if source.registry is None or target.registry is None:
-        raise AssertionError("both have a registry")
     with ExitStack() as stack:
-        contents = stack.enter_context(open_contents(source.registry, timeout=timeout))
+        contents = stack.enter_context(open_contents(source.home, timeout=timeout))
         registry = contents.registry
-        if target.registry != source.registry:
-            registry = stack.enter_context(open_contents(target.registry, timeout=timeout)).registry
+        if target.home != source.home:
+            registry = stack.enter_context(open_contents(target.home, timeout=timeout)).registry
         pushes = stack.enter_context(PushCache())
-        placer = Placer(registry, target.registry, target.repository, pushes, listener)
+        placer = Placer(registry, target.home, target.repository, pushes, listener)
         tags = cache(partial(tags_by_subject, contents.registry, source.repository))
         copied: list[Copied] = []
         failed: list[tuple[str, DevregError]] = []
@@ -88,10 +86,8 @@ def copy(wanted: Wish, *, timeout: float, listener: Listener) -> Copies:
 
 def retag(reference: Reference, tags: Sequence[str], *, no_clobber: bool, timeout: float) -> Iterator[Copied]:
     """Give what a reference stands for more tags. Raises NotFound, RefusedOverwrite, UploadFailed and so on."""
-    if reference.registry is None:
-        raise AssertionError("it has a registry")
-    with open_contents(reference.registry, timeout=timeout) as contents, PushCache() as cache:
-        placer = Placer(contents.registry, reference.registry, reference.repository, cache, lambda _: None)
+    with open_contents(reference.home, timeout=timeout) as contents, PushCache() as pushes:
+        placer = Placer(contents.registry, reference.home, reference.repository, pushes, silent)
         body = contents.there(reference.repository, reference.version)
         for tag in tags:
             changed = give_name(placer, as_it_is(body), tag, no_clobber=no_clobber)
@@ -132,10 +128,6 @@ def _versions(contents: Contents, wanted: Wish) -> list[str]:
     if not found:
         raise NotFound(f"no tag of {wanted.source.name} matches {wanted.glob}", hint="see what there is: devreg tags")
     return found
-
-
-def _at(reference: Reference, default: Address) -> Reference:
-    return reference if reference.registry else reference.at(default)
 
 
 def _mark(version: str) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from devreg.actions.reach import open_contents
-from devreg.model import inspection
+from devreg.model import inspection, platforms
 from devreg.model.address import Address
-from devreg.model.body import Body
 from devreg.model.errors import DevregError, NotFound
 from devreg.model.inspection import Entry, Image, Inspected
-from devreg.model.manifest import Descriptor, Manifest
+from devreg.model.manifest import Manifest
 from devreg.model.reference import Reference
 from devreg.model.wire import json_object
 from devreg.remote.contents import Contents, parsed
@@ -41,16 +40,16 @@ def inspect(reference: Reference, registry: Address, *, platform: str | None, ti
 def raw(reference: Reference, registry: Address, *, platform: str | None, timeout: float) -> bytes:
     """The manifest as the registry has it, or with `platform` that of its image. Raises as `inspect` does."""
     with open_contents(registry, timeout=timeout) as contents:
-        body: Body = contents.there(reference.repository, reference.version)
+        body = contents.there(reference.repository, reference.version)
         manifest = parsed(body)
         if platform is not None and manifest.kind == "index":
-            body = contents.body(reference.repository, _child(manifest, platform).digest)
+            body = contents.body(reference.repository, _child(manifest, platform))
         return body.content
 
 
 def _image(contents: Contents, repository: str, manifest: Manifest, platform: str | None) -> Image | None:
     if manifest.kind == "index" and platform is not None:
-        manifest = contents.manifest(repository, _child(manifest, platform).digest)
+        manifest = contents.manifest(repository, _child(manifest, platform))
     elif manifest.kind == "index":
         there = _first_there(contents, repository, manifest)
         if there is None:
@@ -59,8 +58,8 @@ def _image(contents: Contents, repository: str, manifest: Manifest, platform: st
     if manifest.kind != "image":
         return None
     image = inspection.image(manifest, contents.config(repository, manifest))
-    if platform is not None and image.platform not in (None, platform):
-        raise _no_such(platform, [image.platform or ""])
+    if platform is not None and image.platform is not None:
+        platforms.chosen(platform, [(image.platform, image.digest)])
     return image
 
 
@@ -74,17 +73,9 @@ def _first_there(contents: Contents, repository: str, index: Manifest) -> Manife
     return None
 
 
-def _child(index: Manifest, platform: str) -> Descriptor:
-    """The image for `platform`; one without a variant means any."""
-    for child in index.children:
-        named = child.platform or ""
-        if named == platform or named.startswith(f"{platform}/"):
-            return child
-    raise _no_such(platform, index.platforms)
-
-
-def _no_such(platform: str, there: tuple[str, ...] | list[str]) -> NotFound:
-    return NotFound(f"there is no image for {platform}", hint=f"there is one for {', '.join(there) or 'no platform'}")
+def _child(index: Manifest, platform: str) -> str:
+    """The digest of an index's image for a platform. Raises NotFound."""
+    return platforms.chosen(platform, [(child.platform, child.digest) for child in index.children])
 
 
 def _referrers(contents: Contents, repository: str, digest: str) -> tuple[Entry, ...] | None:

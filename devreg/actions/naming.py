@@ -62,10 +62,8 @@ def targets(own: Sequence[str], names: Names) -> tuple[Target, ...]:
         reference = target(each, names.default, names.to)
         if reference.digest:
             raise UsageError(f"{reference} names a digest; the registry computes it", hint="push a tag: NAME:TAG")
-        if reference.registry is None:
-            raise AssertionError("a target has a registry")
         tags = names.tags or (reference.tag or "latest",)
-        found.setdefault((reference.registry, reference.repository), []).extend(map(checked_tag, tags))
+        found.setdefault((reference.home, reference.repository), []).extend(map(checked_tag, tags))
     return tuple(Target(*place, tuple(dict.fromkeys(tags))) for place, tags in found.items())
 
 

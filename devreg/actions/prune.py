@@ -37,13 +37,13 @@ def wishes(words: Sequence[str], rules: Rules, *, default: Address) -> tuple[Wis
             "nothing says what is to go", hint="give --keep N, --older-than TIME or --untagged; several go together"
         )
     found: dict[tuple[Address, str], Wish] = {}
-    for reference in map(Reference.parse, words):
+    for reference in (Reference.parse(word).within(default) for word in words):
         if reference.tag or reference.digest:
             raise UsageError(
                 f"{reference} is a single image, not a repository", hint=f"devreg rm {reference} deletes that"
             )
-        address = reference.registry or default
-        found.setdefault((address, reference.repository), Wish(address, reference.repository, rules))
+        where = reference.home, reference.repository
+        found.setdefault(where, Wish(*where, rules))
     return tuple(found.values())
 
 

@@ -33,13 +33,13 @@ class Wish:
 def wishes(words: Sequence[str], *, default: Address, by_digest: bool) -> tuple[Wish, ...]:
     """What the words mean, one wish for each repository. Raises UsageError."""
     found: dict[tuple[Address, str], list[Reference]] = {}
-    for reference in map(Reference.parse, words):
+    for reference in (Reference.parse(word).within(default) for word in words):
         if reference.tag is None and reference.digest is None:
             raise UsageError(
                 f"{reference} has no tag: what is to be deleted?",
                 hint=f"write {reference}:TAG or {reference}@DIGEST; `devreg tags {reference}` tells what there is",
             )
-        found.setdefault((reference.registry or default, reference.repository), []).append(reference)
+        found.setdefault((reference.home, reference.repository), []).append(reference)
     return tuple(Wish(*where, tuple(references), by_digest) for where, references in found.items())
 
 

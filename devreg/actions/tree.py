@@ -25,9 +25,8 @@ def grow(name: str, *, default: Address, pattern: str | None, timeout: float, li
 
     Raises NotFound, NotAuthorized, RegistryUnreachable, UsageError.
     """
-    named = Reference.parse(name)
-    reference = named if named.registry else named.at(default)
-    with open_contents(reference.registry or default, timeout=timeout) as contents:
+    reference = Reference.parse(name).within(default)
+    with open_contents(reference.home, timeout=timeout) as contents:
         held = holdings(contents, reference.repository, listen=listen)
         wanted = list(matching(held.digests, pattern))
         names: dict[str, list[str]] = defaultdict(list)

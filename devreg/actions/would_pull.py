@@ -32,6 +32,6 @@ def _held(engine: Engine, name: Reference) -> tuple[str, ...]:
 
 def offered(name: Reference, timeout: float) -> str:
     """The digest that the registry has for a name."""
-    asked = name if name.registry else name.at(_HUB)
-    with open_registry(asked.registry or _HUB, timeout=timeout) as opened:
+    asked = name.within(_HUB)
+    with open_registry(asked.home, timeout=timeout) as opened:
         return opened.head_manifest(asked.repository, asked.version).digest

@@ -37,12 +37,10 @@ def inspect(
     if raw and as_json:
         raise UsageError("--raw and --json exclude each other", hint="--raw prints the manifest, which is JSON itself")
     reference = target(name, default_destination(registry))
-    if reference.registry is None:
-        raise AssertionError("a target has a registry")
     if raw:
-        inspect_view.raw(action.raw(reference, reference.registry, platform=platform, timeout=timeout()))
+        inspect_view.raw(action.raw(reference, reference.home, platform=platform, timeout=timeout()))
         return
-    found = action.inspect(reference, reference.registry, platform=platform, timeout=timeout())
+    found = action.inspect(reference, reference.home, platform=platform, timeout=timeout())
     if as_json:
         document.success("inspect", found)
     else:

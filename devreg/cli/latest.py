@@ -35,10 +35,8 @@ def latest(
     from devreg.output.progress import reporting
 
     reference = target(name, default_destination(registry))
-    if reference.registry is None:
-        raise AssertionError("a target has a registry")
     with reporting() as listener:
-        found = ask(reference, reference.registry, timeout=timeout(), listen=listener)
+        found = ask(reference, reference.home, timeout=timeout(), listen=listener)
     errors = [PartlyDone(f"{tag}: {why}", hint="run the command again") for tag, why in found.unread.items()]
     if as_json:
         document.success("latest", found, ok=not errors, errors=[*errors])

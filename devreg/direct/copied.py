@@ -58,16 +58,12 @@ def manifests_of(contents: Contents, repository: str, descriptor: Descriptor) ->
 
 
 def _of(contents: Contents, repository: str, raised: Raised, platform: str) -> str:
-    """The digest of the image for a platform; one without a variant means any."""
+    """The digest of the image for a platform."""
     manifest = parsed(Body(raised.body, raised.descriptor.media_type, raised.descriptor.digest))
     there = [(child.platform, child.digest) for child in manifest.children]
     if manifest.kind != "index":
         there = [(imageconfig.platform(contents.config(repository, manifest)), manifest.digest)]
-    at = platforms.best(platform, [named for named, _ in there])
-    if at is not None:
-        return there[at][1]
-    names = ", ".join(dict.fromkeys(named for named, _ in there if named)) or "no platform"
-    raise NotFound(f"there is no image for {platform}", hint=f"there is one for {names}")
+    return platforms.chosen(platform, there)
 
 
 def _root(contents: Contents, repository: str, descriptor: Descriptor) -> Root:
@@ -80,4 +76,4 @@ def _root(contents: Contents, repository: str, descriptor: Descriptor) -> Root:
     try:
         return oci_layout.below(descriptor, content)
     except ArchiveUnusable as error:
-        raise unusable(error.message.partition(": ")[2]) from error  # what it says first is that it is an archive
+        raise unusable(error.fault) from error

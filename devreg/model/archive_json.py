@@ -17,9 +17,11 @@ _LONGEST = 500  # characters of a message
 def damaged(fault: str) -> ArchiveUnusable:
     """The error for an archive that is not what it seems. Names in `fault` may be its own."""
     line = "".join(character if character.isprintable() else "�" for character in fault[:_LONGEST])
-    return ArchiveUnusable(
+    error = ArchiveUnusable(
         f"the archive cannot be pushed: {line}", hint="make it again; nothing was pushed under a name"
     )
+    error.fault = line
+    return error
 
 
 def read_json(body: bytes, what: str) -> object:

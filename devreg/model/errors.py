@@ -106,7 +106,12 @@ class UploadFailed(DevregError):
 
 
 class ArchiveUnusable(UploadFailed):
-    """An archive of images is damaged, incomplete or none at all. Nothing of it was pushed under a name."""
+    """An archive of images is damaged, incomplete or none at all. Nothing of it was pushed under a name.
+
+    `fault`: what is wrong with its content, for those who found that content elsewhere.
+    """
+
+    fault: str = ""
 
 
 class RefusedOverwrite(DevregError):

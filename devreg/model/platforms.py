@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from devreg.model.errors import NotFound
+
 # What `uname -m` and others call them (containerd's platforms package, database.go).
 _ARCHITECTURES = {
     "x86_64": "amd64",
@@ -23,11 +25,6 @@ _ARCHITECTURES = {
 _VARIANTS = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
 
 
-def of_machine(machine: str) -> str:
-    """The platform of containers on a machine that calls itself so: Linux, since others run them in a Linux VM."""
-    return normal(f"linux/{machine}")
-
-
 def normal(platform: str) -> str:
     """The same in Go's words, in lower case: `linux/aarch64` is `linux/arm64`."""
     system, slash, rest = platform.lower().partition("/")
@@ -43,6 +40,15 @@ def best(wanted: str, platforms: Sequence[str | None]) -> int | None:
     far = ((_distance(normal(wanted), normal(each)), at) for at, each in enumerate(platforms) if each)
     found = [(distance, at) for distance, at in far if distance is not None]
     return min(found)[1] if found else None
+
+
+def chosen(wanted: str, there: Sequence[tuple[str | None, str]]) -> str:
+    """The digest of the image for a platform. `there`: platforms and digests. Raises NotFound that names those."""
+    at = best(wanted, [platform for platform, _ in there])
+    if at is not None:
+        return there[at][1]
+    names = ", ".join(dict.fromkeys(platform for platform, _ in there if platform)) or "no platform"
+    raise NotFound(f"there is no image for {wanted}", hint=f"there is one for {names}")
 
 
 def _distance(wanted: str, there: str) -> int | None:

@@ -45,6 +45,17 @@ class Reference:
         repository = f"{prefix}/{self.repository}" if prefix else self.repository
         return replace(self, registry=registry, repository=_filed(registry, checked_repository(repository)))
 
+    def within(self, default: Address) -> Reference:
+        """Itself where it names its registry, else the same image in `default`."""
+        return self if self.registry else self.at(default)
+
+    @property
+    def home(self) -> Address:
+        """The registry of a reference that was placed in one: by its own word, `at` or `within`."""
+        if self.registry is None:
+            raise AssertionError(f"{self} is in no registry")
+        return self.registry
+
     @classmethod
     def parse(cls, text: str) -> Reference:
         """Read a reference. Raises UsageError that names the fault."""

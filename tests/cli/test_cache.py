@@ -135,6 +135,15 @@ def test_one_that_another_holds_is_told(run: Run, serve: Serve, folder: Path, mo
     }
 
 
+def test_a_folder_that_nobody_can_make(run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even root, for whom the next test says nothing."""
+    serve(registry.answer)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc")
+    assert run("tags", "team/app").code == 0
+    assert run("cache", "info", "--json").data == {"folder": "/proc/devreg", "kept": []}
+    assert run("cache", "clear").code == 0
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_is_read_only(run: Run, serve: Serve, folder: Path) -> None:
     serve(registry.answer)

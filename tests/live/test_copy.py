@@ -153,7 +153,7 @@ def test_referrers_go_where_a_registry_has_no_list_of_them(user: Devreg, servers
 
 
 def test_an_index_whose_images_were_left_behind(user: Devreg, servers: tuple[Server, Server]) -> None:
-    one, two = servers
+    two = servers[1]
     shelf = Shelf()
     missing = {"mediaType": OCI_IMAGE, "size": 7, "digest": f"sha256:{7:064x}"}
     shelf.put(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [missing]}, "1")
@@ -161,7 +161,6 @@ def test_an_index_whose_images_were_left_behind(user: Devreg, servers: tuple[Ser
         failed = user.fails(22, "copy", f"{source.host}/app:1", f"{two.address}/app")
     assert str(missing["digest"]) in failed.stderr
     assert Wire(two.address)("GET", "/v2/app/tags/list").status == 404
-    assert one.pid
 
 
 def test_a_source_that_lies_leaves_no_name(user: Devreg, servers: tuple[Server, Server]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devreg.model.platforms import best, of_machine
+from devreg.model.platforms import best, normal
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from devreg.model.platforms import best, of_machine
         ("", "linux/"),
     ],
 )
-def test_of_machine(machine: str, platform: str) -> None:
-    assert of_machine(machine) == platform
+def test_what_machines_call_themselves(machine: str, platform: str) -> None:
+    assert normal(f"linux/{machine}") == platform
 
 
 @pytest.mark.parametrize(
