@@ -45,6 +45,8 @@ PACKAGES = {
     "uidmap": ("newuidmap", "newgidmap"),
     "slirp4netns": ("slirp4netns",),
     "passwd": ("useradd", "userdel"),
+    "zsh": ("zsh",),
+    "fish": ("fish",),
 }
 CONTAINERD_STORE: dict[str, object] = {"features": {"containerd-snapshotter": True}}
 # Tabs, an order of its own, a list on several lines: whatever a person may have written.
@@ -185,7 +187,7 @@ def settings(spare_engine: Engine) -> Iterator[Path]:
     run("chattr", "-i", file, check=False)
     file.write_text('{"insecure-registries": []}\n')
     if spare_engine.answers():
-        os.kill(spare_engine.pid, signal.SIGHUP)
+        reload(spare_engine)  # and wait: an engine that reads only the next test's file, without a list, keeps its own
     else:
         spare_engine.start()
 

@@ -127,7 +127,7 @@ def _program(cache: Path) -> Path:
     if not program.is_file():
         work = cache / "docker-registry.part"
         shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
+        work.mkdir(parents=True)
         run("sh", "-c", 'cd "$0" && exec apt-get -q -o APT::Sandbox::User=root download docker-registry', work)
         (package,) = work.glob("*.deb")
         run("dpkg-deb", "-x", package, work)
