@@ -11,6 +11,9 @@ _GAP = 2
 _WIDEST = 300
 """Longer than any name may be. One that is longer yet does not pad all other lines."""
 
+_LONGEST = 4000
+"""Characters of a cell that are folded. To fold a word of 8 MB takes half a minute (measured)."""
+
 Cell = str | tuple[str, ...]
 """A tuple is a list of names, of which as many are shown as there is room for."""
 
@@ -98,6 +101,8 @@ def _lines(row: Row, columns: Sequence[Column], widths: Sequence[int], width: in
 
 
 def _folded(text: str, room: int) -> list[str]:
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
     return wrap(text, max(room, 1), break_on_hyphens=False)
 
 

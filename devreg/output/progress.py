@@ -252,4 +252,6 @@ def _duration(seconds: float) -> str:
 
 
 def _words(event: Step | Warn) -> str:
-    return inert(f"warning: {event.text}" if isinstance(event, Warn) else event.text, keep="\n")
+    """Further lines are set in: a tag with a line end in it passes for no line of devreg's own."""
+    text = f"warning: {event.text}" if isinstance(event, Warn) else event.text
+    return inert(text, keep="\n").replace("\n", "\n    ")

@@ -257,7 +257,8 @@ class Registry:
 
 
 def _path(repository: str, *rest: str) -> str:
-    return "/".join(("/v2", quote(repository), *(quote(part, safe=":") for part in rest)))
+    """`rest` may come from a registry's lists, whose JSON may have halves of characters in it: nothing is called so."""
+    return "/".join(("/v2", quote(repository), *(quote(part, safe=":", errors="surrogatepass") for part in rest)))
 
 
 def _separator(reference: str) -> str:

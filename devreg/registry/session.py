@@ -116,8 +116,8 @@ class Session:
     @contextmanager
     def stream(self, path: str, *, doing: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
         """An answer that is read piece by piece, if it is a success. Raises what `send` does."""
-        url = self.origin.join(path)
-        with translated(self.connection, url):
+        with translated(self.connection, self.origin):
+            url = self.origin.join(path)
             extensions = {"retry": RETRY, STREAMED: True}
             request = self._client.build_request("GET", url, headers=headers, extensions=extensions)
             response = self._client.send(request, auth=self._auth, follow_redirects=True, stream=True)
@@ -143,8 +143,8 @@ class Session:
         `content` is the body. An iterator is sent once and never again: it raises Challenged where other bodies are
         repeated with an answer to the challenge. `retry`: which answers to which methods are passed over.
         """
-        url = self.origin.join(target)
-        with translated(self.connection, url):
+        with translated(self.connection, self.origin):
+            url = self.origin.join(target)  # which names of megabytes in a registry's list cannot be part of
             return self._client.request(
                 method,
                 url,

@@ -86,3 +86,9 @@ def test_lines_for_scripts_are_aligned_whatever_is_at_the_end() -> None:
 def test_a_name_that_no_registry_may_have_does_not_pad_all_lines() -> None:
     short, _ = aligned([["a", "b"], ["x" * 100_000, "b"]])
     assert len(short) < 400
+
+
+def test_a_word_of_megabytes_is_cut() -> None:
+    lines = shown([Row(("x" * 8_000_000, "1 B"))], 80)
+    assert len(lines) < 200
+    assert any(line.endswith("…") for line in lines)
