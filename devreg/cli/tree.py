@@ -9,7 +9,7 @@ import typer
 from devreg.cli.options import Json, Registry, settings, timeout
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, PartlyDone
-from devreg.output import document
+from devreg.output import console, document
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def tree(
     """Show which layers the tags of a repository share, and what each alone costs.
 
     Alone is what no other tag needs, of all platforms, and so what deleting the tag would free. In a pipe a line each:
-    tag, digest, bytes of all that it leads to, bytes of what only it leads to.
+    tag, bytes of all that it leads to, bytes of what only it leads to, digest.
     """
     from devreg.actions import tree as action
     from devreg.output import tree_view
@@ -41,7 +41,9 @@ def tree(
     errors: list[DevregError] = [PartlyDone(f"{tag}: {why}", hint=hint) for tag, why in found.unread.items()]
     if as_json:
         document.success("tree", found, ok=not errors, errors=errors)
-    else:
+    elif found.costs:
         tree_view.forest(found)
+    elif not errors:
+        console.note("no tags" if pattern is None else "no tags that match")
     if errors:
         raise PartlyDone(f"could not read {len(errors)} of the tags, as {errors[0].message}", hint=hint)

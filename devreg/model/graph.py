@@ -63,7 +63,7 @@ class Holdings:
     def bytes_alone(self, tags: Iterable[str]) -> int:
         """The bytes that only these tags lead to, of all that are in the repository: what is free without them."""
         going = set(tags)
-        gone = [digest for digest, names in self._names.items() if going.issuperset(names)]
+        gone = [digest for digest in self._digests_of(going) if going.issuperset(self._names[digest])]
         found: dict[str, int] = {}
         ways: Counter[str] = Counter()
         for digest in gone:
@@ -71,6 +71,14 @@ class Holdings:
             found.update(blobs)
             ways.update(blobs.keys())
         return sum(size for blob, size in found.items() if ways[blob] == self._ways[blob])
+
+    def bytes_of_one(self, manifest: str) -> int:
+        """The bytes that a manifest leads to, and that only one of the digests that have a tag does."""
+        return sum(size for blob, size in self.blobs(manifest).items() if self._ways[blob] == 1)
+
+    def tags_of(self, digest: str) -> frozenset[str]:
+        """The tags that stand for a digest."""
+        return frozenset(self._names.get(digest, ()))
 
     def _digests_of(self, tags: Iterable[str]) -> set[str]:
         return {self.digests[tag] for tag in tags if tag in self.digests}

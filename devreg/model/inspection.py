@@ -5,35 +5,40 @@ Sizes in bytes; times RFC 3339 UTC. Texts are whatever the registry says.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from devreg.model import schema1
+from devreg.model.history import instructions
 from devreg.model.imageconfig import created, platform
 from devreg.model.manifest import Descriptor, Kind, Manifest
 
-_SHELL = re.compile(r"(?:RUN )?/bin/sh -c ")
-_NO_RUN = re.compile(r"/bin/sh -c #\(nop\) +")
-_BUILDKIT = re.compile(r" # buildkit$")
+_ABOUT = "vnd.docker.reference.digest"
+"""BuildKit's annotation of an attestation in an index."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of an image. `instruction`: what made it; None where the history does not tell."""
+    """A layer of an image. `size`: None in schema 1. `instruction`: what made it; None where no history tells."""
 
     digest: str
-    size: int
+    size: int | None
     media_type: str
     instruction: str | None = None
 
 
 @dataclass(frozen=True)
 class Image:
-    """One platform's image. `size`: of its layers and its config, as the registry stores them."""
+    """One platform's image. `size`: of its layers and its config, as the registry stores them; None for schema 1.
+
+    `healthcheck`: as the config has it: `CMD` and a program's words, `CMD-SHELL` and a line, or `NONE`. `error`: why
+    the config could not be read; then only the layers are known.
+    """
 
     digest: str
     platform: str | None
-    size: int
+    size: int | None
     created: str | None
     layers: tuple[Layer, ...]
     env: tuple[str, ...] = ()
@@ -45,24 +50,36 @@ class Image:
     volumes: tuple[str, ...] = ()
     stop_signal: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    healthcheck: tuple[str, ...] = ()
+    error: str | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What an index names, or what refers to a manifest."""
+    """What an index names, or what refers to a manifest. `size`: of its manifest, or of the blob.
+
+    `content_size`: of an image's layers and config; None where its manifest was not read, and `error` says why if it
+    could not be. `artifact_type`: what a referrer is. `subject`: the digest of the image that an attestation is about.
+    """
 
     digest: str
     size: int
     media_type: str
     platform: str | None = None
+    content_size: int | None = None
+    artifact_type: str | None = None
+    error: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True)
 class Inspected:
     """What a reference stands for. `manifest_size`: of the manifest itself.
 
-    `image`: of the platform that was asked for, else of the first one that is there; None for what is no image.
-    `platforms`, `attestations`: an index's. `referrers`: None where the registry has no list of them.
+    `size`: of layers and configs, of all platforms, those that they share counted once; None where some are unknown.
+    `image`: of the platform that was asked for, else of this machine's, else of the first one that is there, as
+    `chosen` tells; None for what is no image. `platforms`, `attestations`: an index's; what an index within it names is
+    among its platforms. `referrers`: None where the registry tells of none. `blobs`: what an artifact consists of.
     """
 
     reference: str
@@ -76,22 +93,61 @@ class Inspected:
     referrers: tuple[Entry, ...] | None = None
     annotations: dict[str, str] = field(default_factory=dict)
     blobs: tuple[Entry, ...] = ()
+    size: int | None = None
+    chosen: Literal["asked", "machine", "first"] | None = None
 
 
-def image(manifest: Manifest, config: Mapping[str, object]) -> Image:
-    """An image, by its manifest and its config."""
-    told = config.get("config")
-    runs = told if isinstance(told, dict) else {}
-    instructions = _instructions(config.get("history"), len(manifest.layers))
+def image(manifest: Manifest, config: Mapping[str, object], error: str | None = None) -> Image:
+    """An image, by its manifest and its config, which is {} where it could not be read."""
+    made_by = instructions(config.get("history"), len(manifest.layers))
+    layers = [
+        Layer(layer.digest, layer.size, layer.media_type, step)
+        for layer, step in zip(manifest.layers, made_by, strict=True)
+    ]
+    return _image(manifest.digest, manifest.content_size, layers, config, error)
+
+
+def old_image(manifest: Manifest, content: Mapping[str, object]) -> Image:
+    """A schema 1 image, by what is in its manifest."""
+    config, digests = schema1.config(content), schema1.layers(content)
+    made_by = instructions(config.get("history"), len(digests))
+    layers = [Layer(digest, None, "", step) for digest, step in zip(digests, made_by, strict=True)]
+    return _image(manifest.digest, None, layers, config, None)
+
+
+def entry(descriptor: Descriptor) -> Entry:
+    """A descriptor, as it is shown."""
+    its = descriptor
+    return Entry(its.digest, its.size, its.media_type, its.platform, artifact_type=its.artifact_type)
+
+
+def attestations(index: Manifest, content: Mapping[str, object], images: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The attestations of an index, by its JSON, each with the platform of the image that it is about."""
+    named = content.get("manifests")
+    entries = [each for each in named if isinstance(each, dict)] if isinstance(named, list) else []
+    about = {each.get("digest"): _text(_mapping(each.get("annotations")).get(_ABOUT)) for each in entries}
+    platforms: dict[str | None, str | None] = {each.digest: each.platform for each in images}
+    return tuple(
+        Entry(its.digest, its.size, its.media_type, platforms.get(subject := about.get(its.digest)), subject=subject)
+        for its in index.attestations
+    )
+
+
+def texts_by_name(value: object) -> dict[str, str]:
+    """Labels or annotations, without what is no text."""
+    return {name: text for name, text in _mapping(value).items() if isinstance(text, str)}
+
+
+def _image(
+    digest: str, size: int | None, layers: Sequence[Layer], config: Mapping[str, object], error: str | None
+) -> Image:
+    runs = _mapping(config.get("config"))
     return Image(
-        digest=manifest.digest,
+        digest=digest,
         platform=platform(config),
-        size=manifest.content_size or 0,
+        size=size,
         created=created(config),
-        layers=tuple(
-            Layer(layer.digest, layer.size, layer.media_type, instruction)
-            for layer, instruction in zip(manifest.layers, instructions, strict=True)
-        ),
+        layers=tuple(layers),
         env=_texts(runs.get("Env")),
         entrypoint=_texts(runs.get("Entrypoint")),
         cmd=_texts(runs.get("Cmd")),
@@ -101,36 +157,9 @@ def image(manifest: Manifest, config: Mapping[str, object]) -> Image:
         volumes=tuple(_mapping(runs.get("Volumes"))),
         stop_signal=_text(runs.get("StopSignal")),
         labels=texts_by_name(runs.get("Labels")),
+        healthcheck=_texts(_mapping(runs.get("Healthcheck")).get("Test")),
+        error=error,
     )
-
-
-def entry(descriptor: Descriptor) -> Entry:
-    """A descriptor, as it is shown."""
-    return Entry(descriptor.digest, descriptor.size, descriptor.media_type, descriptor.platform)
-
-
-def texts_by_name(value: object) -> dict[str, str]:
-    """Labels or annotations, without what is no text."""
-    return {name: text for name, text in _mapping(value).items() if isinstance(text, str)}
-
-
-def _instructions(history: object, layers: int) -> Sequence[str | None]:
-    """What made each layer. A history that tells of more or fewer layers than there are tells nothing."""
-    steps = [step for step in history if isinstance(step, dict)] if isinstance(history, list) else []
-    made = [_text(step.get("created_by")) for step in steps if not step.get("empty_layer")]
-    if len(made) != layers:
-        return [None] * layers
-    return [None if step is None else _cleaned(step) for step in made]
-
-
-def _cleaned(step: str) -> str:
-    """An instruction as it stood in the Dockerfile, without what builders put around it."""
-    step = _BUILDKIT.sub("", step.strip())
-    if found := _NO_RUN.match(step):
-        return step[found.end() :]
-    if found := _SHELL.match(step):
-        return f"RUN {step[found.end() :]}"
-    return step
 
 
 def _text(value: object) -> str | None:

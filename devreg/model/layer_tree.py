@@ -5,8 +5,8 @@ Field names are keys of the JSON contract.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby, takewhile
 
 _DEEPEST = 50
@@ -49,10 +49,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Wood:
-    """The tree of one platform; None for what has none."""
+    """The tree of one platform; None for what has none.
+
+    `alone`, by the digest that tags stand for: bytes of what is on this platform and what no other digest leads to.
+    """
 
     platform: str | None
     branches: tuple[Branch, ...]
+    alone: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,12 +76,12 @@ class Forest:
 
 
 def tree(images: Iterable[Grown], depth: int = 0) -> tuple[Branch, ...]:
-    """The lowest branches. Those with the most tags above come first."""
+    """The lowest branches. Those with the most tags above come first, and of as many those with the first name."""
     ordered = sorted(images, key=lambda image: image.layers)
     groups = [list(group) for _, group in groupby(ordered, key=lambda image: image.layers[:1])]
     if depth == _DEEPEST:
         groups = [[image] for image in ordered]
-    return tuple(sorted((_branch(group, depth) for group in groups), key=lambda branch: -_tags(branch)))
+    return tuple(sorted((_branch(group, depth) for group in groups), key=_place))
 
 
 def _branch(images: Sequence[Grown], depth: int) -> Branch:
@@ -96,5 +100,12 @@ def _shared(one: Sequence[Layer], other: Sequence[Layer]) -> tuple[Layer, ...]:
     return tuple(layer for layer, _ in pairs)
 
 
-def _tags(branch: Branch) -> int:
-    return len(branch.tags) + sum(map(_tags, branch.branches))
+def _place(branch: Branch) -> tuple[int, str]:
+    tags = list(_tags(branch))
+    return -len(tags), min(tags, default="")
+
+
+def _tags(branch: Branch) -> Iterator[str]:
+    yield from branch.tags
+    for each in branch.branches:
+        yield from _tags(each)

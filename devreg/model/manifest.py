@@ -39,12 +39,16 @@ _KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A pointer to content: its type, digest and size in bytes; `platform` as `linux/arm64/v8`, None when not given."""
+    """A pointer to content: its type, digest and size in bytes.
+
+    `platform` as `linux/arm64/v8`, and what kind of artifact it points to; None when not given.
+    """
 
     media_type: str
     digest: str
     size: int
     platform: str | None = None
+    artifact_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,10 @@ def _descriptor(entry: dict[str, object]) -> Descriptor:
         raise unusable("a digest in the manifest is missing or invalid")
     if type(size) is not int or not 0 <= size < 2**63:  # JSON's true is an int to isinstance
         raise unusable("a size in the manifest is missing or invalid")
-    return Descriptor(media_type, digest, size, _platform(entry))
+    artifact_type = entry.get("artifactType")
+    return Descriptor(
+        media_type, digest, size, _platform(entry), artifact_type if isinstance(artifact_type, str) else None
+    )
 
 
 def _platform(entry: dict[str, object]) -> str | None:

@@ -25,6 +25,11 @@ _ARCHITECTURES = {
 _VARIANTS = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
 
 
+def of_machine(machine: str) -> str:
+    """The platform of containers on a machine that calls itself so: Linux, since others run them in a Linux VM."""
+    return normal(f"linux/{machine}")
+
+
 def normal(platform: str) -> str:
     """The same in Go's words, in lower case: `linux/aarch64` is `linux/arm64`."""
     system, slash, rest = platform.lower().partition("/")

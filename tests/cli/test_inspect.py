@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devreg.model.manifest import DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX
+from devreg.model.manifest import DOCKER_IMAGE, DOCKER_LIST, OCI_IMAGE, OCI_INDEX
 from devreg.model.wire import digest_of
 from tests.cli.conftest import Run, Serve
 from tests.http.server import Answer, Asked, error_answer
@@ -73,6 +73,7 @@ def config(arch: str = "amd64", **more: object) -> dict[str, object]:
             "WorkingDir": "/srv",
             "ExposedPorts": {"80/tcp": {}, "443/tcp": {}},
             "Volumes": {"/data": {}},
+            "Healthcheck": {"Test": ["CMD-SHELL", "curl -f localhost || exit 1"], "Interval": 30_000_000_000},
             "Labels": {"a": "b"},
         },
         **more,
@@ -104,12 +105,15 @@ def test_an_image(run: Run, shelf: Shelf) -> None:
     assert (image["ports"], image["volumes"], image["labels"]) == (["80/tcp", "443/tcp"], ["/data"], {"a": "b"})
 
 
-def test_in_a_pipe_it_is_lines_of_tabs(run: Run, shelf: Shelf) -> None:
+def test_in_a_pipe_it_is_lines_of_words(run: Run, shelf: Shelf) -> None:
     shelf.tag("1", shelf.image(config()))
-    lines = [line.split("\t") for line in run("inspect", "app:1").out.splitlines()]
+    lines = [line.split(maxsplit=3) for line in run("inspect", "app:1").out.splitlines()]
     assert ["layer", LAYERS[1]["digest"], "2000", "RUN make install"] in lines
-    assert ["entrypoint", "/app 'serve it'"] in lines
-    assert ["env", "NAME=a b"] in lines
+    assert ["entrypoint", "/app", "'serve", "it'"] in lines
+    assert ["env", "NAME=a", "b"] in lines
+    assert ["healthcheck", "curl", "-f", "localhost || exit 1"] in lines
+    assert ["created", "2024-05-06T07:08:09Z"] in lines
+    assert ["size", str(3000 + len(json.dumps(config())))] in lines
     assert [] not in lines
 
 
@@ -144,9 +148,55 @@ def test_an_index(run: Run, shelf: Shelf) -> None:
         ("linux/arm64", arm64["digest"]),
     ]
     assert [each["digest"] for each in found["attestations"]] == [attestation["digest"]]
-    assert found["image"]["digest"] == amd64["digest"]
+    assert [each["subject"] for each in found["attestations"]] == [None]
+    assert [each["content_size"] for each in found["platforms"]] == [3000 + len(json.dumps(config("amd64")))] * 2
+    configs = [len(json.dumps(config(arch))) for arch in ("amd64", "arm64")]
+    assert found["size"] == 3000 + sum(configs)  # they share their layers
     chosen = run("inspect", "app:1", "--platform", "linux/arm64", "--json").data["image"]
     assert (chosen["digest"], chosen["platform"]) == (arm64["digest"], "linux/arm64")
+
+
+@pytest.mark.parametrize(
+    ("machine", "shown", "chosen"),
+    [("x86_64", "linux/amd64", "machine"), ("aarch64", "linux/arm64", "machine"), ("vax", "linux/amd64", "first")],
+)
+def test_which_of_several_is_shown(
+    run: Run, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, machine: str, shown: str, chosen: str
+) -> None:
+    index(shelf)
+    monkeypatch.setattr("devreg.actions.inspect.machine.machine", lambda: machine)
+    found = run("inspect", "app:1", "--json").data
+    assert (found["image"]["platform"], found["chosen"]) == (shown, chosen)
+    outcome = run("inspect", "app:1")
+    assert f"shown is {shown}" in outcome.err
+    assert "shown is" not in outcome.out
+    assert "shown is" not in run("inspect", "app:1", "--platform", "linux/arm64").err
+
+
+def test_an_attestation_is_of_a_platform(run: Run, shelf: Shelf) -> None:
+    described = shelf.image(config())
+    about = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": described["digest"]}
+    attestation = {**shelf.image({"os": "unknown"}, "unknown"), "annotations": about}
+    shelf.put(OCI_INDEX, {"mediaType": OCI_INDEX, "manifests": [described, attestation]}, "1")
+    (found,) = run("inspect", "app:1", "--json").data["attestations"]
+    assert (found["platform"], found["subject"]) == ("linux/amd64", described["digest"])
+
+
+def test_an_index_within_an_index(run: Run, shelf: Shelf) -> None:
+    inner = shelf.put(OCI_INDEX, {"mediaType": OCI_INDEX, "manifests": [shelf.image(config("s390x"), "s390x")]})
+    shelf.put(OCI_INDEX, {"mediaType": OCI_INDEX, "manifests": [inner]}, "1")
+    found = run("inspect", "app:1", "--json").data
+    assert [each["platform"] for each in found["platforms"]] == ["linux/s390x"]
+    assert found["image"]["platform"] == "linux/s390x"
+    assert run("inspect", "app:1", "--raw", "--platform", "linux/s390x").code == 0
+
+
+def test_an_index_of_images_that_are_told_apart_by_their_configs_only(run: Run, shelf: Shelf) -> None:
+    images = [shelf.image(config(arch)) for arch in ("amd64", "arm64")]
+    entries = [{key: value for key, value in each.items() if key != "platform"} for each in images]
+    shelf.put(DOCKER_LIST, {"mediaType": DOCKER_LIST, "manifests": entries}, "1")
+    found = run("inspect", "app:1", "--platform", "linux/arm64/v8", "--json").data
+    assert found["image"]["digest"] == images[1]["digest"]
 
 
 def test_a_platform_that_is_not_there(run: Run, shelf: Shelf) -> None:
@@ -159,12 +209,19 @@ def test_a_platform_that_is_not_there(run: Run, shelf: Shelf) -> None:
 
 
 def test_an_index_whose_images_were_left_behind(run: Run, shelf: Shelf) -> None:
+    """The cache may still know them, as it does those of another repository."""
     amd64, arm64, _ = index(shelf)
+    assert run("inspect", "app:1", "--json").data["platforms"][0]["error"] is None
     del shelf.manifests[amd64["digest"]]
-    assert run("inspect", "app:1", "--json").data["image"]["digest"] == arm64["digest"]
+    found = run("inspect", "app:1", "--json").data
+    assert found["image"]["digest"] == arm64["digest"]
+    assert [each["error"] for each in found["platforms"]] == ["not in the registry", None]
+    assert found["size"] == found["platforms"][1]["content_size"]
+    assert run("inspect", "app:1", "--platform", "linux/amd64").code == 22
     del shelf.manifests[arm64["digest"]]
-    run("cache", "clear")
-    assert run("inspect", "app:1", "--json").data["image"] is None
+    outcome = run("inspect", "app:1", "--json")
+    assert (outcome.code, outcome.data["image"]) == (0, None)
+    assert "not in the registry" in run("inspect", "app:1").out
 
 
 def test_raw_is_what_the_registry_has(run: Run, shelf: Shelf) -> None:
@@ -173,18 +230,36 @@ def test_raw_is_what_the_registry_has(run: Run, shelf: Shelf) -> None:
     chosen = run("inspect", "app:1", "--raw", "--platform", "linux/amd64")
     assert chosen.out.encode() == shelf.manifests[amd64["digest"]][1]
     assert run("inspect", "app:1", "--raw", "--json").code == 2
+    shelf.tag("2", amd64)
+    assert run("inspect", "app:2", "--raw", "--platform", "linux/amd64").out == chosen.out
+    assert run("inspect", "app:2", "--raw", "--platform", "linux/arm64").code == 22
 
 
 def test_an_artifact_and_what_refers_to_it(run: Run, shelf: Shelf) -> None:
     described = shelf.image({}, artifactType="application/x.chart")
     shelf.tag("chart", described)
-    signature = {"mediaType": OCI_IMAGE, "size": 7, "digest": f"sha256:{9:064x}"}
+    signature = {"mediaType": OCI_IMAGE, "size": 7, "digest": f"sha256:{9:064x}", "artifactType": "x/signature"}
     shelf.referrers = {described["digest"]: json.dumps({"manifests": [signature]}).encode()}
     found = run("inspect", "app:chart", "--json").data
     assert (found["kind"], found["image"]) == ("artifact", None)
     assert [each["digest"] for each in found["blobs"][1:]] == [each["digest"] for each in LAYERS]
     assert [each["digest"] for each in found["referrers"]] == [signature["digest"]]
-    assert f"referrer\t{OCI_IMAGE}\t7\t{signature['digest']}" in run("inspect", "app:chart").out
+    lines = [line.split() for line in run("inspect", "app:chart").out.splitlines()]
+    assert ["referrer", signature["digest"], "7", "x/signature"] in lines
+    assert ["content", LAYERS[0]["digest"], "1000", LAYER_TYPE] in lines
+
+
+def test_what_refers_to_an_image_by_its_tag(run: Run, shelf: Shelf) -> None:
+    """In registries without a list of referrers: an index by the OCI distribution-spec, an artifact by cosign."""
+    described = shelf.image(config())
+    shelf.tag("1", described)
+    tag = described["digest"].replace(":", "-")
+    sbom = {"mediaType": OCI_IMAGE, "size": 7, "digest": f"sha256:{9:064x}", "artifactType": "x/sbom"}
+    shelf.put(OCI_INDEX, {"mediaType": OCI_INDEX, "manifests": [sbom]}, tag)
+    layer = {"mediaType": "x/simplesigning", "size": 3, "digest": f"sha256:{8:064x}"}
+    shelf.tag(f"{tag}.sig", shelf.image(config(), layers=[layer]))
+    found = run("inspect", "app:1", "--json").data["referrers"]
+    assert [each["artifact_type"] for each in found] == ["x/sbom", "x/simplesigning"]
 
 
 def test_schema_1(run: Run, shelf: Shelf) -> None:
@@ -194,12 +269,52 @@ def test_schema_1(run: Run, shelf: Shelf) -> None:
     assert "schema1" in outcome.out
 
 
+def test_the_layers_of_schema_1(run: Run, shelf: Shelf) -> None:
+    top = {"created": "2014-05-06T07:08:09Z", "os": "linux", "config": {"Env": ["A=b"]}}
+    steps = [{**top, "container_config": {"Cmd": ["/bin/sh", "-c", "#(nop) ADD x"]}}, {"id": "lower"}]
+    manifest = {
+        "schemaVersion": 1,
+        "architecture": "amd64",
+        "fsLayers": [{"blobSum": each["digest"]} for each in reversed(LAYERS)],
+        "history": [{"v1Compatibility": json.dumps(each)} for each in steps],
+    }
+    shelf.put("application/vnd.docker.distribution.manifest.v1+json", manifest, "old")
+    image = run("inspect", "app:old", "--json").data["image"]
+    layers = [(each["digest"], each["size"], each["instruction"]) for each in image["layers"]]
+    assert layers == [(LAYERS[0]["digest"], None, None), (LAYERS[1]["digest"], None, "ADD x")]
+    assert (image["platform"], image["env"], image["created"]) == ("linux/amd64", ["A=b"], "2014-05-06T07:08:09Z")
+    manifest["fsLayers"] = [{"blobSum": "x"}]
+    shelf.put("application/vnd.docker.distribution.manifest.v1+json", manifest, "wrong")
+    assert run("inspect", "app:wrong").code == 1
+
+
 @pytest.mark.parametrize("body", [b"no json", b"[]", b"[" * 10_000 + b"]" * 10_000, b"\xff\xfe"])
 def test_a_config_that_is_none(run: Run, shelf: Shelf, body: bytes) -> None:
     shelf.tag("1", shelf.image(body))
+    outcome = run("inspect", "app:1", "--json")
+    assert outcome.code == 1
+    image = outcome.data["image"]
+    assert [each["digest"] for each in image["layers"]] == [each["digest"] for each in LAYERS]
+    assert "the config is not a JSON object" in image["error"]
+    assert "the config is not a JSON object" in outcome.document["errors"][0]["message"]
+    lines = run("inspect", "app:1").out.splitlines()
+    assert any(line.startswith("config  ") for line in lines)
+
+
+def test_a_config_that_is_too_big(run: Run, shelf: Shelf) -> None:
+    described = shelf.image(config())
+    manifest = json.loads(shelf.manifests[described["digest"]][1])
+    manifest["config"]["size"] = 10**12
+    shelf.put(OCI_IMAGE, manifest, "1")
     outcome = run("inspect", "app:1")
-    assert (outcome.code, outcome.out) == (20, "")
-    assert "the config is not a JSON object" in outcome.err
+    assert outcome.code == 1
+    assert "a config of 1000000000000 bytes" in outcome.err
+
+
+def test_thousands_of_labels(run: Run, shelf: Shelf) -> None:
+    labels = {f"label-{number}": "x" * 100 for number in range(5000)}
+    shelf.tag("1", shelf.image(config(config={"Labels": labels})))
+    assert run("inspect", "app:1").out.count("\nlabel ") == 5000
 
 
 def test_what_the_registry_says_is_inert(run: Run, shelf: Shelf) -> None:
@@ -211,6 +326,17 @@ def test_what_the_registry_says_is_inert(run: Run, shelf: Shelf) -> None:
     assert "\x1b" not in out
     assert "\u202e" not in out
     assert "[red]x[/red]" in out
+
+
+def test_no_value_passes_for_a_line_of_its_own(run: Run, shelf: Shelf) -> None:
+    forged = "x\ndigest        sha256:evil\r\ttab"
+    wrong = {"Labels": {"a": forged}, "Env": [forged], "User": forged, "Healthcheck": {"Test": ["CMD", forged]}}
+    history = [{"created_by": forged}, {"created_by": "x"}]
+    described = shelf.image(config(config=wrong, history=history), annotations={forged: forged})
+    shelf.tag("1", described)
+    lines = run("inspect", "app:1").out.splitlines()
+    assert [line for line in lines if line.startswith("digest")] == [f"digest        {described['digest']}"]
+    assert sum("sha256:evil" in line for line in lines) == 6
 
 
 def test_a_reference_that_is_not_there(run: Run, shelf: Shelf) -> None:

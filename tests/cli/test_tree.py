@@ -10,7 +10,7 @@ import pytest
 from devreg.model.manifest import OCI_IMAGE, OCI_INDEX
 from tests.cli.conftest import Run, Serve
 from tests.cli.test_inspect import CONFIG_TYPE, LAYER_TYPE, Shelf
-from tests.http.server import Answer, Asked, json_answer
+from tests.http.server import Answer, Asked, error_answer, json_answer
 
 
 class Repository(Shelf):
@@ -57,6 +57,7 @@ def test_what_tags_share_and_what_each_costs(run: Run, shelf: Repository) -> Non
     shelf.tag("latest", images["2"])
     found = run("tree", "app", "--json").data
     costs = {each["name"]: each for each in found["costs"]}
+    assert list(costs) == sorted(costs)
     assert costs["1"]["size"] == 3000 + own(shelf, images["1"])
     assert costs["1"]["alone"] == 1000 + own(shelf, images["1"])
     assert costs["2"]["alone"] == costs["latest"]["alone"] == 0
@@ -68,7 +69,7 @@ def test_what_tags_share_and_what_each_costs(run: Run, shelf: Repository) -> Non
     assert (len(base["layers"]), base["size"], other["tags"]) == (2, 2000, ["3"])
     assert [sorted(each["tags"]) for each in base["branches"]] == [["2", "latest"], ["1"]]
     lines = [line.split() for line in run("tree", "app").out.splitlines()]
-    assert ["1", images["1"]["digest"], str(costs["1"]["size"]), str(costs["1"]["alone"])] in lines
+    assert ["1", str(costs["1"]["size"]), str(costs["1"]["alone"]), images["1"]["digest"]] in lines
 
 
 def test_a_filter_leaves_what_the_others_need(run: Run, shelf: Repository) -> None:
@@ -85,6 +86,8 @@ def test_each_platform_has_a_tree(run: Run, shelf: Repository) -> None:
     shelf.put(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries, missing]}, "1")
     found = run("tree", "app", "--json").data
     assert [each["platform"] for each in found["platforms"]] == ["linux/amd64", "linux/arm64"]
+    alone = [[2000 + own(shelf, each)] for each in entries]
+    assert [list(each["alone"].values()) for each in found["platforms"]] == alone
     index = len(shelf.manifests["1"][1])
     assert found["costs"][0]["size"] == index + 2000 + sum(own(shelf, each) for each in entries)
 
@@ -101,3 +104,64 @@ def test_a_tag_that_cannot_be_read_is_told(run: Run, shelf: Repository) -> None:
 def test_a_repository_that_is_not_there(run: Run, serve: Serve) -> None:
     serve(Shelf())
     assert run("tree", "app").code == 22
+
+
+def test_a_manifest_that_goes_away_meanwhile(run: Run, serve: Serve) -> None:
+    old = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+    payload = f"sha256:{5:064x}"  # its digest, which its bytes do not prove, so it is not kept
+
+    class Fleeting(Repository):
+        asked = 0
+
+        def __call__(self, asked: Asked) -> Answer:
+            if not asked.path.endswith(("/manifests/old", f"/manifests/{payload}")):
+                return super().__call__(asked)
+            self.asked += 1
+            if self.asked > 2:
+                return error_answer(404, "MANIFEST_UNKNOWN")
+            return Answer(200, self.manifests["old"][1], {"Content-Type": old, "Docker-Content-Digest": payload})
+
+    shelf = Fleeting()
+    shelf.put(old, {"schemaVersion": 1, "fsLayers": []}, "old")
+    shelf.tag("1", shelf.built("a"))
+    serve(shelf)
+    outcome = run("tree", "app", "--json")
+    assert outcome.code == 0
+    assert sorted(each["name"] for each in outcome.data["costs"]) == ["1", "old"]
+    assert shelf.asked == 3
+
+
+def test_what_has_no_readable_config_or_no_image_is_in_the_picture(run: Run, shelf: Repository) -> None:
+    shelf.tag("broken", shelf.image(b"no json"))
+    shelf.tag("chart", shelf.image({}, artifactType="application/x.chart"))
+    shelf.put(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}, "empty")
+    outcome = run("tree", "app", "--json")
+    assert outcome.code == 0
+    (wood,) = outcome.data["platforms"]
+    assert wood["platform"] is None
+    assert sorted(tag for branch in wood["branches"] for tag in branch["tags"]) == ["broken", "chart", "empty"]
+
+
+def test_an_index_within_an_index(run: Run, shelf: Repository) -> None:
+    inner = shelf.put(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [shelf.built("ab")]})
+    shelf.put(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [inner]}, "1")
+    (wood,) = run("tree", "app", "--json").data["platforms"]
+    assert (wood["platform"], wood["branches"][0]["size"]) == ("linux/amd64", 2000)
+
+
+def test_the_layers_of_schema_1(run: Run, shelf: Repository) -> None:
+    """Their sizes are those of the blobs, which have to be asked for."""
+    blob = f"sha256:{5:064x}"
+    shelf.blobs[blob] = bytes(70)
+    layers = [{"blobSum": blob}]
+    shelf.put("application/vnd.docker.distribution.manifest.v1+json", {"schemaVersion": 1, "fsLayers": layers}, "old")
+    found = run("tree", "app", "--json").data
+    assert found["platforms"][0]["branches"][0]["layers"] == [blob]
+    assert found["platforms"][0]["branches"][0]["size"] == 70
+
+
+def test_nothing_to_show(run: Run, shelf: Repository) -> None:
+    shelf.tag("1", shelf.built("a"))
+    outcome = run("tree", "app", "--filter", "2*")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert "no tags that match" in outcome.err

@@ -48,6 +48,7 @@ def test_an_index_without_its_attestations() -> None:
     ]
     manifest = parse({"manifests": children}, m.DOCKER_LIST)
     assert (manifest.kind, len(manifest.children), manifest.content_size) == ("index", 3, None)
+    assert [each.platform for each in manifest.attestations] == ["unknown/unknown", "linux/amd64"]
     assert manifest.platforms == ("linux/amd64", "linux/arm64/v8")
 
 
@@ -82,6 +83,12 @@ def test_a_platform_that_is_none(platform: object) -> None:
 def test_kinds(content: object, media_type: str, kind: str, is_type: str) -> None:
     manifest = parse(content, media_type)
     assert (manifest.kind, manifest.media_type) == (kind, is_type)
+
+
+@pytest.mark.parametrize(("told", "kind"), [("application/x", "application/x"), (None, None), (1, None), ([], None)])
+def test_what_kind_of_artifact_an_index_points_to(told: object, kind: str | None) -> None:
+    (child_of,) = parse({"manifests": [{**child(), "artifactType": told}]}, m.OCI_INDEX).children
+    assert child_of.artifact_type == kind
 
 
 def test_an_artifact_has_a_size_too() -> None:

@@ -37,19 +37,56 @@ def test_one_platform_needs_no_name(terminal: Terminal) -> None:
     screen = terminal(80)
     tree_view.forest(FOREST)
     assert screen.getvalue().splitlines() == [
-        "team/app  3.0 MB stored, 5.0 MB if nothing were shared",
+        "team/app",
         "└── 1 layer, 1.0 MB  000000000000",
         "    ├── base  nothing more  alone 0 B",
         "    ├── 1.0, latest  2 layers, 2.0 MB  alone 2.0 MB",
         "    └── 2  1 layer, 5 B  alone 5 B",
+        "4 tags of 3 digests: 3.0 MB stored, 5.0 MB if nothing were shared",
     ]
 
 
 def test_each_of_several_has_one(terminal: Terminal) -> None:
     screen = terminal(80)
-    tree_view.forest(replace(FOREST, platforms=(Wood("linux/amd64", BRANCHES), Wood(None, BRANCHES))))
+    alone = {ONE: 0, TWO: 7, THREE: 5}
+    tree_view.forest(replace(FOREST, platforms=(Wood("linux/amd64", BRANCHES, alone), Wood(None, BRANCHES, alone))))
     lines = screen.getvalue().splitlines()
     assert (lines[1], lines[6]) == ("├── linux/amd64", "└── no platform")
+    assert sum(line.endswith("1.0, latest  2 layers, 2.0 MB  alone 7 B") for line in lines) == 2
+    assert ["1.0,", "latest", "3.0", "MB", "2.0", "MB"] in [line.split() for line in lines]
+
+
+def test_what_is_on_one_platform_only_needs_no_sum(terminal: Terminal) -> None:
+    screen = terminal(80)
+    woods = (Wood("linux/amd64", BRANCHES, FOREST.alone), Wood(None, ()))
+    tree_view.forest(replace(FOREST, platforms=woods))
+    assert "TAGS" not in screen.getvalue()
+
+
+def test_images_that_differ_in_their_configs_only_have_a_line_each(terminal: Terminal) -> None:
+    screen = terminal(80)
+    wood = Wood(None, (Branch((ONE,), 1_000_000, ("2", "base", "1.0", "latest")),))
+    tree_view.forest(replace(FOREST, platforms=(wood,)))
+    leaves = [line.partition("── ")[2] for line in screen.getvalue().splitlines()[2:-1]]
+    assert leaves == [
+        "base  nothing more  alone 0 B",
+        "1.0, latest  nothing more  alone 2.0 MB",
+        "2  nothing more  alone 5 B",
+    ]
+
+
+def test_what_lies_deep_is_not_set_in_for_ever(terminal: Terminal) -> None:
+    screen = terminal(80)
+    names = [f"tag-{height}" for height in range(40)]
+    branch = Branch((ONE,), 1, (names[-1],))
+    for name in reversed(names[:-1]):
+        branch = Branch((ONE,), 1, (name,), (branch,))
+    costs = tuple(Cost(name, f"sha256:{at}", 1, 1) for at, name in enumerate(names))
+    alone = {each.digest: 1 for each in costs}
+    tree_view.forest(replace(FOREST, costs=costs, alone=alone, platforms=(Wood(None, (branch,)),)))
+    text = screen.getvalue()
+    assert all(f"{name}  " in text for name in names)
+    assert max(map(len, text.splitlines())) < 80
 
 
 def test_it_fits_and_is_inert(terminal: Terminal) -> None:
@@ -66,4 +103,4 @@ def test_it_fits_and_is_inert(terminal: Terminal) -> None:
 def test_lines_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     tree_view.forest(FOREST)
     first = capsys.readouterr().out.splitlines()[0].split()
-    assert first == ["base", ONE, "1000000", "0"]
+    assert first == ["base", "1000000", "0", ONE]
