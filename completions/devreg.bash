@@ -1,10 +1,25 @@
-_devreg_completion() {
-    local IFS=$'
-'
-    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \
-                   COMP_CWORD=$COMP_CWORD \
-                   _DEVREG_COMPLETE=complete_bash $1 ) )
-    return 0
+# bash completion for devreg: it asks devreg itself, which answers from what it knows already.
+_devreg() {
+    local line=${COMP_LINE:0:COMP_POINT} word head="" breaks each files=""
+    # bash takes `:` and `=` for the ends of words: what stands before the last of them is not replaced.
+    word=${line##*[[:space:]]}
+    breaks=${COMP_WORDBREAKS//[^:=]/}
+    if [[ $breaks && $word == *[$breaks]* ]]; then
+        head=${word%"${word##*[$breaks]}"}
+    fi
+    COMPREPLY=()
+    while IFS= read -r each; do
+        each=${each%%$'\t'*}
+        if [[ $each == :files ]]; then
+            files=yes
+        else
+            COMPREPLY+=("${each#"$head"}")
+        fi
+    done < <(_DEVREG_COMPLETE=bash _DEVREG_LINE=$line command devreg 2>/dev/null)
+    if [[ $files && ${#COMPREPLY[@]} == 0 ]]; then
+        compopt -o default 2>/dev/null
+    elif [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]]; then
+        compopt -o nospace 2>/dev/null
+    fi
 }
-
-complete -o default -F _devreg_completion devreg
+complete -F _devreg devreg

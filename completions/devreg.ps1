@@ -1,19 +1,18 @@
-Import-Module PSReadLine
-Set-PSReadLineKeyHandler -Chord Tab -Function MenuComplete
-$scriptblock = {
-    param($wordToComplete, $commandAst, $cursorPosition)
-    $Env:_DEVREG_COMPLETE = "complete_powershell"
-    $Env:_TYPER_COMPLETE_ARGS = $commandAst.ToString()
-    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = $wordToComplete
-    devreg | ForEach-Object {
-        $commandArray = $_ -Split ":::"
-        $command = $commandArray[0]
-        $helpString = $commandArray[1]
-        [System.Management.Automation.CompletionResult]::new(
-            $command, $command, 'ParameterValue', $helpString)
+# PowerShell completion for devreg: it asks devreg itself, which answers from what it knows already.
+Register-ArgumentCompleter -Native -CommandName devreg -ScriptBlock {
+    param($word, $ast, $cursor)
+    $length = $cursor - $ast.Extent.StartOffset
+    $env:_DEVREG_LINE = $ast.ToString().PadRight($length).Substring(0, $length)
+    $env:_DEVREG_COMPLETE = 'powershell'
+    try {
+        # Where nothing is offered, PowerShell offers files.
+        devreg 2>$null | Where-Object { $_ -ne ':files' } | ForEach-Object {
+            $name, $meaning = $_ -split "`t", 2
+            if (-not $meaning) { $meaning = $name }
+            [System.Management.Automation.CompletionResult]::new($name, $name, 'ParameterValue', $meaning)
+        }
     }
-    $Env:_DEVREG_COMPLETE = ""
-    $Env:_TYPER_COMPLETE_ARGS = ""
-    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = ""
+    finally {
+        Remove-Item Env:_DEVREG_COMPLETE, Env:_DEVREG_LINE
+    }
 }
-Register-ArgumentCompleter -Native -CommandName devreg -ScriptBlock $scriptblock

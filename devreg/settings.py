@@ -12,7 +12,6 @@ import platformdirs
 
 from devreg.model.address import Address
 from devreg.model.errors import ConfigUnusable, UsageError
-from devreg.model.server import Listen
 
 FILE_NAME = "config.toml"
 
@@ -57,6 +56,13 @@ def _addresses(text: str) -> tuple[str, ...]:
     return tuple(str(Address.parse(each.strip())) for each in text.split(",") if each.strip())
 
 
+def _listen(text: str) -> str:
+    """Where a server listens. Raises UsageError."""
+    from devreg.model.server import Listen
+
+    return str(Listen.parse(text))
+
+
 def _image(text: str) -> str:
     """An image's name. Raises UsageError."""
     from devreg.model.reference import Reference
@@ -70,7 +76,7 @@ SETTINGS = {
         Setting("registry", "127.0.0.1:5000", Address.parse, "the registry meant when none is named"),
         Setting("trusted", "", _addresses, "registries that devreg itself may use insecurely, separated by commas"),
         Setting("timeout", "30", _seconds, "seconds to wait for an answer of a registry"),
-        Setting("listen", "127.0.0.1:5000", Listen.parse, "where `registry up` is published"),
+        Setting("listen", "127.0.0.1:5000", _listen, "where `registry up` is published"),
         Setting("registry_image", "registry:2", _image, "the image of the registry that `registry up` runs"),
         Setting("nginx_image", "nginx:stable-alpine", _image, "the image of the nginx in front of it"),
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, ClassVar
 
 import typer
 
 from devreg import __version__
-from devreg.cli import boundary
 from devreg.cli.lazy import LazyGroup
 
 
@@ -18,7 +16,7 @@ class Commands(LazyGroup):
     contents: ClassVar = {
         "quickstart": ("quickstart", "Set everything up and show it working."),
         "push": ("push", "Push local images, or images in archives, to the registry."),
-        "pull": ("images", "Pull an image from the registry."),
+        "pull": ("images", "Pull images from the registry, and compare what came with what it has."),
         "tag": ("images", "Give a local image its name in the registry."),
         "diff": ("diff", "Compare a local image with the registry's, and tell what a push or a pull would move."),
         "repos": ("catalog", "List the repositories of a registry."),
@@ -45,12 +43,14 @@ class Commands(LazyGroup):
         "config": ("config", "Show the settings, or set one."),
         "cache": ("cache", "Show what devreg keeps of registries, or forget it."),
         "registry": ("registry", "Run a registry: anybody may pull, users may push."),
+        "completion": ("completion", "Complete commands and names in bash, zsh, fish and PowerShell."),
     }
 
 
 app = typer.Typer(
     name="devreg",
     cls=Commands,
+    add_completion=False,  # `devreg completion` does it
     help="A private Docker registry made pleasant: trust it, push to it, see what is in it, run it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -72,8 +72,3 @@ def root(
     ] = False,
 ) -> None:
     pass
-
-
-def main() -> None:
-    """The entry point of the installed program."""
-    sys.exit(boundary.run(app, sys.argv[1:]))

@@ -20,7 +20,6 @@ from devreg.output import console, document
 
 BUG = 3
 INTERRUPTED = 130
-_COMPLETION = "_DEVREG_COMPLETE"
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _OWN = Path(__file__).parents[1]
 
@@ -64,8 +63,6 @@ def _run(app: typer.Typer, words: Sequence[str]) -> int:
 def _invoke(app: typer.Typer, words: Sequence[str]) -> int:
     """Carry out the command. Not by typer's own `main`, which has its own ideas of pipes, Ctrl-C and exit codes."""
     command = typer.main.get_command(app)
-    if _COMPLETION in os.environ:
-        command.main(list(words), prog_name="devreg")
     try:
         with command.make_context("devreg", list(words)) as context:
             command.invoke(context)

@@ -43,6 +43,13 @@ def local(engine: Engine, image: str) -> LocalImage:
     return LocalImage(str(found["Id"]), tuple(map(str, layers)), int(found.get("Size") or 0), platform)
 
 
+def names(engine: Engine) -> tuple[str, ...]:
+    """The names of the images that have one."""
+    with translated("list the images"):
+        found = engine.client.api.images()
+    return tuple(name for image in found for name in image.get("RepoTags") or () if name != "<none>:<none>")
+
+
 def all_layers(engine: Engine) -> frozenset[str]:
     """The diffIDs of the layers of every image that the engine has."""
     with translated("look at the layers of all images"):

@@ -78,6 +78,13 @@ def erase(address: Address) -> bool:
         return _drop(config, key) or erased
 
 
+def registries() -> tuple[str, ...]:
+    """The registries, Docker's hub apart, that there are logins of. Raises ConfigUnusable for a broken file."""
+    config = _read()
+    keys = (*config.get("auths", {}), *config.get("credHelpers", {}))
+    return tuple(dict.fromkeys(_host(key) for key in keys if key != _HUB_KEY))
+
+
 def config_file() -> Path:
     """Docker's client configuration, where `DOCKER_CONFIG` says, else in the home folder."""
     return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
@@ -151,7 +158,11 @@ def _entry(config: dict[str, Any], key: str) -> Credentials | None:
 
 def _same(spelling: str, key: str) -> bool:
     """Old clients wrote keys as URLs; Docker still compares host and port only."""
-    return spelling == key or spelling.removeprefix("https://").removeprefix("http://").partition("/")[0] == key
+    return spelling == key or _host(spelling) == key
+
+
+def _host(spelling: str) -> str:
+    return spelling.removeprefix("https://").removeprefix("http://").partition("/")[0]
 
 
 def _decoded(entry: dict[str, Any]) -> Credentials | None:

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS names (
 """
 _ENGINE = ""
 _LIST = "registry = ? AND repository = ?"
+_BEGINNING = "(? = '' OR substr(name, 1, length(?)) = ?)"  # completion asks for few of many
 _TOO_MANY = "DELETE FROM names WHERE rowid <= (SELECT rowid FROM names ORDER BY rowid DESC LIMIT 1 OFFSET ?)"
 
 
@@ -46,9 +47,9 @@ class NamesCache:
         """Let go of the file. From here on nothing is known."""
         self.file.close()
 
-    def images(self) -> tuple[str, ...]:
-        """The local images."""
-        return tuple(self._list(_ENGINE, ""))
+    def images(self, beginning: str = "") -> tuple[str, ...]:
+        """The local images whose names begin so."""
+        return tuple(self._list(_ENGINE, "", beginning))
 
     def learn_images(self, names: Iterable[str]) -> None:
         """These are all of the local images."""
@@ -59,25 +60,27 @@ class NamesCache:
         query = "SELECT DISTINCT registry FROM names WHERE registry != ? AND seen > ?"
         return tuple(self.file.ask(_text, query, _ENGINE, time.time() - _SECONDS))
 
-    def repositories(self, registry: Address) -> tuple[str, ...]:
-        """The repositories of a registry."""
-        return tuple(self._list(str(registry), ""))
+    def repositories(self, registry: Address, beginning: str = "") -> tuple[str, ...]:
+        """The repositories of a registry whose names begin so."""
+        return tuple(self._list(str(registry), "", beginning))
 
     def learn_repositories(self, registry: Address, names: Iterable[str]) -> None:
         """These are all of a registry's repositories."""
         self._learn(str(registry), "", dict.fromkeys(names))
 
-    def tags(self, registry: Address, repository: str) -> dict[str, str | None]:
-        """The tags of a repository, each with the digest that it was last seen to stand for."""
-        return self._list(str(registry), repository)
+    def tags(self, registry: Address, repository: str, beginning: str = "") -> dict[str, str | None]:
+        """The tags of a repository that begin so, each with the digest that it was last seen to stand for."""
+        return self._list(str(registry), repository, beginning)
 
     def learn_tags(self, registry: Address, repository: str, tags: Mapping[str, str | None]) -> None:
         """These are all of a repository's tags, each with its digest where that is known."""
         self._learn(str(registry), repository, tags)
 
-    def _list(self, registry: str, repository: str) -> dict[str, str | None]:
-        query = f"SELECT name, digest FROM names WHERE {_LIST} AND seen > ? ORDER BY rowid"  # noqa: S608  # no value in it
-        return dict(self.file.ask(_row, query, registry, repository, time.time() - _SECONDS))
+    def _list(self, registry: str, repository: str, beginning: str) -> dict[str, str | None]:
+        where = f"{_LIST} AND {_BEGINNING} AND seen > ?"
+        values = (registry, repository, *[beginning] * 3, time.time() - _SECONDS)
+        query = f"SELECT name, digest FROM names WHERE {where} ORDER BY rowid"  # noqa: S608  # no value is in it
+        return dict(self.file.ask(_row, query, *values))
 
     def _learn(self, registry: str, repository: str, names: Mapping[str, str | None]) -> None:
         now = time.time()

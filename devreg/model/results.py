@@ -230,3 +230,17 @@ class Copied:
     bytes_sent: int = 0
     layers: Layers = field(default_factory=Layers)
     referrers: int = 0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Completion in a shell. `file`: the script; `startup`: the start-up file that names it, None where none has to.
+
+    `now`: the command by which a running shell reads it, None when it was taken away.
+    """
+
+    shell: str
+    file: str
+    startup: str | None
+    now: str | None
+    changed: bool

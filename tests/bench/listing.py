@@ -66,7 +66,7 @@ def _tags(user: Devreg, server: Server, paths: Mapping[str, list[str]], folder: 
 
 def _completion(user: Devreg, server: Server, rounds: int) -> None:
     """The names are known: they are of the listing before."""
-    words = {"_DEVREG_COMPLETE": "complete_bash", "COMP_WORDS": f"devreg tags {server.address}/a", "COMP_CWORD": "2"}
+    words = {"_DEVREG_COMPLETE": "bash", "_DEVREG_LINE": f"devreg tags {server.address}/a"}
     times = take_turns(
         {
             "TAB": _prepared(None, lambda: user("", env=words)),

@@ -235,6 +235,11 @@ def _inspect_image(engine: FakeEngine, _request: Request, name: str) -> Reply:
     )
 
 
+def _list_images(engine: FakeEngine, _request: Request) -> Reply:
+    named = {id: [name for name, of in engine.images.items() if of == id] for id in engine.images.values()}
+    return _json([{"Id": id, "RepoTags": names} for id, names in named.items()])
+
+
 def _history(engine: FakeEngine, _request: Request, name: str) -> Reply:
     """From the top down, with a step that made no layer."""
     id = engine.named(name)
@@ -434,7 +439,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("GET", "/info", lambda engine, _request: _json(engine.info)),
     ("GET", "/events", _events),
     ("GET", "/distribution/(.+)/json", _distribution),
-    ("GET", "/images/json", lambda engine, _request: _json([{"Id": id} for id in set(engine.images.values())])),
+    ("GET", "/images/json", _list_images),
     ("GET", "/images/(.+)/json", _inspect_image),
     ("GET", "/images/(.+)/history", _history),
     ("GET", "/images/(.+)/get", _save),

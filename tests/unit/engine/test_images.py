@@ -191,3 +191,8 @@ def test_the_layers_of_all_images(engine: Engine, fake: FakeEngine) -> None:
     fake.add("app:2", APP)
     fake.add("other:1", other)
     assert images.all_layers(engine) == {*APP.diff_ids, *other.diff_ids}
+
+
+def test_the_names_of_all_images(engine: Engine, fake: FakeEngine) -> None:
+    fake.images.update({"app:1": "sha256:1", "reg.example:5000/app:1": "sha256:1", "tool:2": "sha256:2"})
+    assert sorted(images.names(engine)) == ["app:1", "reg.example:5000/app:1", "tool:2"]

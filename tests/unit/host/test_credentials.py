@@ -260,3 +260,13 @@ def test_a_login_replaces_the_entry_that_an_old_client_wrote_as_a_url(config: Pa
     credentials.store(REG, ALICE)
     assert credentials.lookup(REG) == ALICE
     assert list(json.loads(config.read_text())["auths"]) == ["reg.example:5000"]
+
+
+def test_the_registries_that_there_are_logins_of(config: Path) -> None:
+    assert credentials.registries() == ()
+    write(
+        config,
+        auths={"reg.example:5000": {}, "https://index.docker.io/v1/": {}, "https://old.example/v1/": {}},
+        credHelpers={"reg.example:5000": "box", "other.example": "box"},
+    )
+    assert credentials.registries() == ("reg.example:5000", "old.example", "other.example")

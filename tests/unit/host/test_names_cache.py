@@ -60,6 +60,15 @@ def test_what_was_learned_is_known_to_the_next_in_its_order(folder: Path) -> Non
     assert knows_all(folder)
 
 
+def test_names_are_found_by_how_they_begin(folder: Path) -> None:
+    teach(folder)
+    with NamesCache(folder) as cache:
+        assert cache.images("ba") == ("base:2",)
+        assert cache.repositories(HERE, "team/a") == ("team/app",)
+        assert cache.repositories(HERE, "T%_*") == ()
+        assert cache.tags(HERE, "team/app", "2") == {"2": DIGEST}
+
+
 def test_a_list_replaces_the_one_before_and_no_other(folder: Path) -> None:
     teach(folder)
     with NamesCache(folder) as cache:
