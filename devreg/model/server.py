@@ -77,6 +77,49 @@ class ServerImages:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """A server certificate with its chain, and its key: two PEM files, by their paths."""
+
+    chain: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """The registry program: the folder of its data, and where it listens for nginx (`net` is tcp or unix)."""
+
+    folder: str
+    net: Literal["tcp", "unix"]
+    address: str
+
+
+@dataclass(frozen=True)
+class Front:
+    """What nginx does in front of the registry, wherever it runs.
+
+    `listen` and `upstream` are what nginx calls so: addresses, with `ssl` where there is a `certificate`; and the
+    registry's, `unix:PATH` or `ADDR:PORT`. `checker` is where nginx asks itself whether a password is right.
+    """
+
+    listen: tuple[str, ...]
+    upstream: str
+    users_file: str
+    checker: str = "127.0.0.1:5001"
+    server_name: str | None = None
+    certificate: Certificate | None = None
+
+
+@dataclass(frozen=True)
+class NginxProcess:
+    """An nginx of our own: the user of its workers, and where it writes."""
+
+    user: str
+    pid_file: str
+    error_log: str
+    access_log: str
+
+
+@dataclass(frozen=True)
 class Container:
     """One container: everything the engine has to be told. `mounts` and `files` are keyed by the path inside.
 

@@ -8,9 +8,8 @@ that only these two containers share, and on no port: not even a program on the 
 
 from __future__ import annotations
 
-from importlib.resources import files
-
-from devreg.model.server import Container, Listen, ServerImages
+from devreg.model.server import Container, Front, Listen, NginxProcess, ServerImages, Store
+from devreg.server import texts
 
 HUB_IMAGES = ServerImages("registry:2", "nginx:stable-alpine")
 # One image for both roles: it is built locally, and two would hold the same libraries twice.
@@ -26,10 +25,15 @@ USERS_FILE = "/etc/devreg/users/htpasswd"
 # The group of nginx's workers in the nginx images, and in the image built from packages.
 NGINX_GID = 101
 _NGINX_PORT = 5000
+_NGINX_PROCESS = NginxProcess(
+    user="nginx", pid_file="/run/nginx.pid", error_log="/dev/stderr", access_log="/dev/stdout"
+)
 
 
 def containers(listen: Listen, images: ServerImages) -> tuple[Container, Container]:
     """The registry and the nginx in front of it, in the order in which they start."""
+    store = Store(folder="/var/lib/registry", net="unix", address="/run/devreg/registry.sock")
+    front = Front(listen=(str(_NGINX_PORT),), upstream=f"unix:{store.address}", users_file=USERS_FILE)
     registry = Container(
         role="registry",
         name="devreg-registry",
@@ -38,7 +42,7 @@ def containers(listen: Listen, images: ServerImages) -> tuple[Container, Contain
         command=("/bin/sh", "-c", "umask 0007; exec registry serve /etc/devreg/registry.yml"),
         user=f"0:{NGINX_GID}",
         mounts={"/var/lib/registry": DATA_VOLUME, "/run/devreg": SOCKET_VOLUME},
-        files={"/etc/devreg/registry.yml": _shipped("registry.yml")},
+        files={"/etc/devreg/registry.yml": texts.registry(store)},
     )
     nginx = Container(
         role="nginx",
@@ -46,12 +50,8 @@ def containers(listen: Listen, images: ServerImages) -> tuple[Container, Contain
         image=images.nginx,
         command=("nginx", "-c", "/etc/devreg/nginx.conf", "-g", "daemon off;"),
         mounts={"/run/devreg": SOCKET_VOLUME, "/etc/devreg/users": USERS_VOLUME},
-        files={"/etc/devreg/nginx.conf": _shipped("nginx.conf")},
+        files={"/etc/devreg/nginx.conf": texts.nginx(front, _NGINX_PROCESS)},
         publish=listen,
         inner_port=_NGINX_PORT,
     )
     return registry, nginx
-
-
-def _shipped(name: str) -> str:
-    return (files("devreg.server") / name).read_text()

@@ -69,7 +69,7 @@ def test_the_default_images_are_those_of_the_settings() -> None:
         "proxy_set_header Host $http_host;",
         "proxy_set_header X-Real-IP $remote_addr;",
         "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
-        "proxy_set_header X-Forwarded-Proto $outer_scheme;",
+        "proxy_set_header X-Forwarded-Proto $registry_scheme;",
         "add_header Docker-Distribution-Api-Version $docker_distribution_api_version always;",
     ],
 )
@@ -133,7 +133,7 @@ def test_an_anonymous_push_is_told_from_an_anonymous_pull(query: str, refused: b
 
 def variable(source: str, target: str, value: str) -> str:
     """What nginx's `map $source $target` makes of a value: exact words and `~*` patterns, else the default."""
-    found = re.search(rf"map \${source} \${target} {{(.*?)\n  }}", PLAIN, re.DOTALL)
+    found = re.search(rf"map \${source} \${target} {{(.*?)\n *}}", PLAIN, re.DOTALL)
     assert found
     rules = re.findall(r"^\s*(\S+|\"[^\"]+\") (\S+);", found[1], re.MULTILINE)
     for key, result in rules:
@@ -155,8 +155,8 @@ def variable(source: str, target: str, value: str) -> str:
     ],
 )
 def test_behind_tls_the_challenge_leads_to_https(said: str, scheme: str) -> None:
-    assert variable("http_x_forwarded_proto", "outer_scheme", said) == scheme
-    assert """Bearer realm="$outer_scheme://$http_host/v2/token",service="devreg\"""" in PLAIN
+    assert variable("http_x_forwarded_proto", "registry_scheme", said) == scheme
+    assert """Bearer realm="$registry_scheme://$http_host/v2/token",service="devreg\"""" in PLAIN
     assert 'realm="$scheme' not in PLAIN
 
 
@@ -212,5 +212,5 @@ def test_no_path_of_a_client_is_refused(path: str) -> None:
 def test_the_ping_is_a_read_and_reaches_the_ping_only() -> None:
     ping = re.search(r"location = /v2/ {(.*?)\n    }\n", PLAIN, re.DOTALL)
     assert ping
-    assert re.search(r"if \(\$is_read = 0\) {\s*return 405 ", ping[1])
-    assert "proxy_pass http://registry/v2/;" in ping[1]
+    assert re.search(r"if \(\$registry_is_read = 0\) {\s*return 405 ", ping[1])
+    assert "proxy_pass http://registry_behind/v2/;" in ping[1]

@@ -1,0 +1,40 @@
+"""The server's configuration files as texts, from the templates beside this file."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from devreg.model.server import Front, NginxProcess, Store
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def registry(store: Store) -> str:
+    """The registry's config.yml."""
+    return _environment().get_template("registry.yml").render(store=store)
+
+
+def nginx(front: Front, process: NginxProcess) -> str:
+    """A whole nginx.conf, for an nginx that does nothing else."""
+    return _environment().get_template("nginx.conf").render(front=front, process=process)
+
+
+def nginx_site(front: Front) -> str:
+    """What belongs into the `http {}` of an nginx that is there already: a file for its conf.d."""
+    return _environment().get_template("nginx_site.conf").render(front=front)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("devreg.server"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - nothing here is HTML; what users give is checked where it is parsed
+    )
