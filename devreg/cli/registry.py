@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devreg.cli import registry_user
 from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
-from devreg.model.errors import UsageError
 from devreg.model.server import ImagesFrom, Listen, ServerImages
 from devreg.output import console, document, tables
 
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from devreg.model.results import ServerUp
 
 app = typer.Typer(help="Run a registry: anybody may pull, users may push.", no_args_is_help=True, rich_markup_mode=None)
-user_app = typer.Typer(help="Who may push.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(user_app, name="user")
-
-UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user.")]
+app.add_typer(registry_user.app, name="user")
 
 
 def register(root: typer.Typer) -> None:
@@ -145,46 +142,3 @@ def logs(
     for chunk in serve.logs(open_engine(), role.value, tail=tail, follow=follow):
         sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
-
-
-@user_app.command("list")
-def list_users(as_json: Json = False) -> None:
-    """The users who may push."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
-
-    names = users.names(open_engine())
-    if as_json:
-        document.success("registry user list", {"users": names})
-    else:
-        for name in names:
-            console.result(name)
-
-
-@user_app.command("add")
-def add_user(name: UserName, password_stdin: PasswordStdin = False, as_json: Json = False) -> None:
-    """Add a user, or give one a new password. Effective at once."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
-
-    secret = password(password_stdin, f"New password for {name}", twice=True)
-    if not secret:
-        raise UsageError("the password is empty", hint="write it to standard input: `… --password-stdin < FILE`")
-    new = users.add(open_engine(), name, secret)
-    if as_json:
-        document.success("registry user add", {"user": name, "new": new}, changed=True)
-    else:
-        console.result(f"added {name}" if new else f"{name} has a new password")
-
-
-@user_app.command("remove")
-def remove_user(name: UserName, as_json: Json = False) -> None:
-    """Remove a user. Effective at once."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
-
-    users.remove(open_engine(), name)
-    if as_json:
-        document.success("registry user remove", {"user": name}, changed=True)
-    else:
-        console.result(f"removed {name}")
