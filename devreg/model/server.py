@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Literal
 
 from devreg.model.errors import UsageError
+from devreg.model.server_tls import Certificate
 
 LABEL_ROLE = "io.devreg.role"
 LABEL_DEFINITION = "io.devreg.definition"
@@ -74,14 +75,6 @@ class ServerImages:
 
     registry: str
     nginx: str
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """A server certificate with its chain, and its key: two PEM files, by their paths."""
-
-    chain: str
-    key: str
 
 
 @dataclass(frozen=True)
