@@ -1,4 +1,4 @@
-"""`python -m tests.bench [listing|push]`, as root: starts what it needs of its own, prints ratios, stops it."""
+"""`python -m tests.bench [listing|push|front]`, as root: starts what it needs of its own, prints ratios, stops it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tests.bench import listing, push, routes
+from tests.bench import front, listing, push, routes
 from tests.bench.push import Scene
 from tests.live.conftest import free_port, free_subnet, reload
 from tests.live.lab.devreg import Devreg, user_of, with_own_state
@@ -32,6 +32,8 @@ def main(wanted: Sequence[str]) -> None:
         if "listing" in (wanted or ("listing",)):
             nobody = Devreg(root / "lister", f"unix://{root}/no-engine")
             listing.compare(nobody, root / "listing", cache, ROUNDS)
+        if "front" in (wanted or ("front",)):
+            front.compare(root / "front", cache, ROUNDS)
         if "push" in (wanted or ("push",)):
             _push(root, cache)
 
