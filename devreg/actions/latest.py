@@ -47,7 +47,7 @@ def latest(name: Reference, registry: Address, *, timeout: float, listen: Listen
     """What the tag of `name` stands for in `registry`; `latest` where it has none.
 
     Raises UsageError for a digest; NotFound, NotAuthorized and RegistryUnreachable where the tags cannot be listed,
-    and where there is neither such a tag nor a version.
+    and where there is neither such a tag nor a version, or none that could be read.
     """
     if name.digest:
         raise UsageError(f"{name} names a digest, not a tag", hint=f"ask for a tag: devreg latest {name.name}:TAG")
@@ -57,7 +57,7 @@ def latest(name: Reference, registry: Address, *, timeout: float, listen: Listen
     digest, version = digests.get(tag), newest(digests)
     if digest is None and version is None:
         if unread:
-            raise NotFound(f"{name.name}: {next(iter(unread.values()))}", hint="run the command again")
+            raise next(iter(unread.values()))
         raise NotFound(
             f"{name.name} has no tag {tag}, and none that is a version",
             hint=f"what there is, tells devreg tags {name.name}",
@@ -69,11 +69,13 @@ def latest(name: Reference, registry: Address, *, timeout: float, listen: Listen
         same=_by_version(other for other, its in digests.items() if its == digest and other != tag),
         newest=None if version is None else Newest(version, digests[version]),
         up_to_date=None if digest is None or version is None else digest == digests[version],
-        unread=unread,
+        unread={other: error.message for other, error in unread.items()},
     )
 
 
-def _digests(registry: Registry, repository: str, tag: str, listen: Listener) -> tuple[dict[str, str], dict[str, str]]:
+def _digests(
+    registry: Registry, repository: str, tag: str, listen: Listener
+) -> tuple[dict[str, str], dict[str, DevregError]]:
     """The digest of every tag, and why those have none that could not be asked for. One that is gone is in neither.
 
     `tag` is asked for also where the list lacks it: some registries' lists lag behind.
@@ -87,13 +89,13 @@ def _digests(registry: Registry, repository: str, tag: str, listen: Listener) ->
             return error
 
     digests: dict[str, str] = {}
-    unread: dict[str, str] = {}
+    unread: dict[str, DevregError] = {}
     for done, (name, found) in enumerate(zip(names, in_order(ask, names), strict=True)):
         listen(Counted(f"reading {repository}", done + 1, len(names)))
         if isinstance(found, str):
             digests[name] = found
         elif not isinstance(found, NotFound):
-            unread[name] = found.message
+            unread[name] = found
     return digests, unread
 
 

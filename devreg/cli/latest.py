@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devreg.cli import unread
 from devreg.cli.options import Json, Registry, default_destination, timeout
-from devreg.model.errors import PartlyDone
 from devreg.output import console, document, tables
 from devreg.output.columns import aligned
 
@@ -37,13 +37,12 @@ def latest(
     reference = target(name, default_destination(registry))
     with reporting() as listener:
         found = ask(reference, reference.home, timeout=timeout(), listen=listener)
-    errors = [PartlyDone(f"{tag}: {why}", hint="run the command again") for tag, why in found.unread.items()]
+    left = list(found.unread.items())
     if as_json:
-        document.success("latest", found, ok=not errors, errors=[*errors])
+        document.success("latest", found, ok=not left, errors=unread.errors(left))
     else:
         _show(found)
-    if errors:
-        raise PartlyDone(f"could not read {len(errors)} of the tags; {errors[0].message}", hint=errors[0].hint)
+    unread.end(left)
 
 
 def _show(found: Latest) -> None:

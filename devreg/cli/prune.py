@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devreg.cli import unread
 from devreg.cli.options import Json, Registry, Yes, agreed, settings, timeout
 from devreg.cli.rm import data, end
 from devreg.model.address import Address
@@ -64,12 +65,14 @@ def prune(
     with reporting() as listener:
         plans = [action.plan(each, timeout=timeout(), listen=listener, may_delete=apply) for each in wishes]
     if not apply:
+        left = _unread(plans)
         if as_json:
-            document.success("prune", data(plans, []))
+            document.success("prune", data(plans, []), ok=not left, errors=unread.errors(left))
         else:
             plan_view.plans(plans)
             empty = all(each.is_empty for each in plans)
             console.note("nothing to do" if empty else "nothing was changed: --apply does it")
+        unread.end(left)
         return
     _apply(wishes, plans, yes, as_json)
 
@@ -89,4 +92,9 @@ def _apply(wishes: tuple[Wish, ...], plans: list[Plan], yes: bool, as_json: bool
         done = action.prune(left, timeout=timeout(), listen=listener)
     if not left:
         console.note("nothing to do")
-    end("prune", plans, done, [str(wish.registry) for wish, _ in left], as_json)
+    errors = unread.errors(_unread(plans))
+    end("prune", plans, done, [str(wish.registry) for wish, _ in left], as_json, errors)
+
+
+def _unread(plans: list[Plan]) -> list[tuple[str, str]]:
+    return [(f"{plan.repository}:{tag}", why) for plan in plans for tag, why in plan.unread.items()]

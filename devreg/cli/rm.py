@@ -75,13 +75,21 @@ def data(plans: Sequence[Plan], done: Sequence[Outcome]) -> dict[str, object]:
     }
 
 
-def end(command: str, plans: Sequence[Plan], done: Sequence[Outcome], registries: Sequence[str], as_json: bool) -> None:
-    """Tell what was deleted. Raises PartlyDone where some could not be."""
+def end(
+    command: str,
+    plans: Sequence[Plan],
+    done: Sequence[Outcome],
+    registries: Sequence[str],
+    as_json: bool,
+    others: Sequence[DevregError] = (),
+) -> None:
+    """Tell what was deleted. Raises PartlyDone where some could not be, and what else (`others`) went wrong."""
     from devreg.output import plan_view
 
     failures: list[DevregError] = [
         PartlyDone(f"{name}: {error.message}", hint=error.hint) for each in done for name, error in each.failed.items()
     ]
+    failures += others
     if as_json:
         changed = any(each.tags or each.manifests for each in done)
         document.success(command, data(plans, done), changed=changed, ok=not failures, errors=failures)

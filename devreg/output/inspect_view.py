@@ -26,7 +26,10 @@ Pair = tuple[str, str | None]
 
 
 def raw(manifest: bytes) -> None:
-    """The bytes, and nothing else."""
+    """The bytes, and nothing else; on a terminal as text, inert as all else that a registry sends."""
+    if console.is_terminal():
+        console.result(manifest.decode(errors="backslashreplace"))
+        return
     sys.stdout.flush()
     sys.stdout.buffer.write(manifest)
     sys.stdout.buffer.flush()

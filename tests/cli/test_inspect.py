@@ -235,6 +235,15 @@ def test_raw_is_what_the_registry_has(run: Run, shelf: Shelf) -> None:
     assert run("inspect", "app:2", "--raw", "--platform", "linux/arm64").code == 22
 
 
+def test_raw_is_inert_on_a_terminal(run: Run, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"schemaVersion": 2, "mediaType": OCI_IMAGE, "annotations": {"a": "\x1b[31mred"}}
+    body = json.dumps(content, ensure_ascii=False).encode() + b"\x80"
+    shelf.manifests["1"] = (OCI_IMAGE, body.replace(b"\\u001b", b"\x1b"))
+    monkeypatch.setattr("devreg.output.console.is_terminal", lambda: True)
+    told = run("inspect", "app:1", "--raw")
+    assert "\x1b" not in told.out + told.err
+
+
 def test_an_artifact_and_what_refers_to_it(run: Run, shelf: Shelf) -> None:
     described = shelf.image({}, artifactType="application/x.chart")
     shelf.tag("chart", described)

@@ -109,10 +109,18 @@ def test_tags_that_cannot_be_read(run: Run, serve: Serve) -> None:
     )
     outcome = run("latest", "team/app")
     assert (outcome.code, outcome.out) == (1, f"latest  {A}  1.0  1.0\n")
-    assert "could not read 2 of the tags; 2.0: " in outcome.err
+    assert "could not read 2.0, \\x1b[1m: " in outcome.err
     document = run("latest", "team/app", "--json").document
     assert (document["ok"], sorted(document["data"]["unread"])) == (False, ["\x1b[1m", "2.0"])
     assert [error["code"] for error in document["errors"]] == ["partly-done"] * 2
+
+
+def test_nothing_can_be_read(run: Run, serve: Serve) -> None:
+    """Not the code for "not there": a CI job that takes that as "nothing pushed yet" would push over what is there."""
+    serve(holding({"latest": error_answer(403, "DENIED"), "1.0": error_answer(403, "DENIED")}))
+    outcome = run("latest", "team/app")
+    assert (outcome.code, outcome.out) == (21, "")
+    assert "403" in outcome.err
 
 
 @pytest.mark.parametrize(
