@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli import registry_user
+from devreg.cli import registry_files, registry_user
 from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
 from devreg.model.server import ImagesFrom, Listen, ServerImages
 from devreg.output import console, document, tables
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Run a registry: anybody may pull, users may push.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(registry_user.app, name="user")
+app.command()(registry_files.render)
 
 
 def register(root: typer.Typer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import re
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Literal
@@ -17,6 +18,33 @@ LABEL_DEFINITION = "io.devreg.definition"
 LABEL_MADE = "io.devreg.made"
 
 Role = Literal["registry", "nginx"]
+
+# What these allow cannot end a word in any of the files that are rendered.
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_PATH = re.compile(r"/[A-Za-z0-9._/@+-]*")
+_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@\[\]-]*")
+
+
+def checked_domain(text: str) -> str:
+    """A host's name. Raises UsageError."""
+    if not _HOST.fullmatch(text):
+        raise UsageError(f"{text!r} is no name of a host", hint="write it as registry.example.com")
+    return text
+
+
+def checked_path(text: str) -> str:
+    """The absolute path of a file, of letters that configuration files take as they are. Raises UsageError."""
+    if not _PATH.fullmatch(text):
+        raise UsageError(f"{text!r} is no path for a configuration file", hint="begin it with /, without blanks")
+    return text
+
+
+def checked_image(text: str) -> str:
+    """The name of an image. Raises UsageError."""
+    if not _IMAGE.fullmatch(text):
+        raise UsageError(f"{text!r} is no image", hint="see `devreg config`: registry_image, nginx_image")
+    return text
 
 
 @dataclass(frozen=True)
@@ -78,12 +106,51 @@ class ServerImages:
 
 
 @dataclass(frozen=True)
+class S3:
+    """A bucket that keeps the registry's data. `endpoint`: of a server that is not Amazon's, as a URL."""
+
+    bucket: str
+    region: str
+    endpoint: str | None = None
+
+    @classmethod
+    def checked(cls, bucket: str, region: str, endpoint: str | None) -> S3:
+        """What somebody typed. Raises UsageError."""
+        if not _HOST.fullmatch(bucket) or not _HOST.fullmatch(region):
+            raise UsageError(f"{bucket!r} in {region!r} is no bucket", hint="letters, digits, dots and dashes")
+        if endpoint is not None and not _URL.fullmatch(endpoint):
+            raise UsageError(f"{endpoint!r} is no S3 server", hint="write it as https://HOST[:PORT]")
+        return cls(bucket, region, endpoint)
+
+
+@dataclass(frozen=True)
+class Nfs:
+    """A folder that an NFS server exports."""
+
+    server: str
+    path: str
+
+    @classmethod
+    def parse(cls, text: str) -> Nfs:
+        """Read `SERVER:/PATH`. Raises UsageError."""
+        server, _, path = text.partition(":")
+        if not _HOST.fullmatch(server) or not _PATH.fullmatch(path):
+            raise UsageError(f"{text!r} is no folder of an NFS server", hint="write it as SERVER:/PATH")
+        return cls(server, path)
+
+
+@dataclass(frozen=True)
 class Store:
-    """The registry program: the folder of its data, and where it listens for nginx (`net` is tcp or unix)."""
+    """The registry program: where its data is, and where it listens for nginx (`net` is tcp or unix).
+
+    `shared`: other registries use the same data; then nothing that is there is remembered, since another may delete it.
+    """
 
     folder: str
     net: Literal["tcp", "unix"]
     address: str
+    s3: S3 | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +159,7 @@ class Front:
 
     `listen` and `upstream` are what nginx calls so: addresses, with `ssl` where there is a `certificate`; and the
     registry's, `unix:PATH` or `ADDR:PORT`. `checker` is where nginx asks itself whether a password is right.
+    `resolver`: the name server to ask again and again where `upstream` is, for registries that come and go.
     """
 
     listen: tuple[str, ...]
@@ -100,6 +168,7 @@ class Front:
     checker: str = "127.0.0.1:5001"
     server_name: str | None = None
     certificate: Certificate | None = None
+    resolver: str | None = None
 
 
 @dataclass(frozen=True)

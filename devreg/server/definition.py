@@ -25,9 +25,7 @@ USERS_FILE = "/etc/devreg/users/htpasswd"
 # The group of nginx's workers in the nginx images, and in the image built from packages.
 NGINX_GID = 101
 _NGINX_PORT = 5000
-_NGINX_PROCESS = NginxProcess(
-    user="nginx", pid_file="/run/nginx.pid", error_log="/dev/stderr", access_log="/dev/stdout"
-)
+NGINX_PROCESS = NginxProcess(user="nginx", pid_file="/run/nginx.pid", error_log="/dev/stderr", access_log="/dev/stdout")
 
 
 def containers(listen: Listen, images: ServerImages) -> tuple[Container, Container]:
@@ -50,7 +48,7 @@ def containers(listen: Listen, images: ServerImages) -> tuple[Container, Contain
         image=images.nginx,
         command=("nginx", "-c", "/etc/devreg/nginx.conf", "-g", "daemon off;"),
         mounts={"/run/devreg": SOCKET_VOLUME, "/etc/devreg/users": USERS_VOLUME},
-        files={"/etc/devreg/nginx.conf": texts.nginx(front, _NGINX_PROCESS)},
+        files={"/etc/devreg/nginx.conf": texts.nginx(front, NGINX_PROCESS)},
         publish=listen,
         inner_port=_NGINX_PORT,
     )

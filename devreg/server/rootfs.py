@@ -13,7 +13,7 @@ _LIBRARIES = "libs"
 _UNWANTED = ("usr/share/doc", "usr/share/man", "usr/share/perl", "usr/share/locale", "usr/share/lintian")
 # Debian's /lib and its like are links into /usr; packages from before that change still ship them as folders.
 _MERGED = ("bin", "sbin", "lib", "lib64")
-_TOOLS = ("sh", "cat", "cmp", "ls", "mkdir", "mv", "rm", "rmdir", "sleep")
+_TOOLS = ("sh", "cat", "cmp", "grep", "ls", "mkdir", "mv", "nc", "rm", "rmdir", "sleep")
 _USERS = "root:x:0:0:root:/root:/bin/sh\nnginx:x:101:101:nginx:/nonexistent:/bin/false\n"
 _GROUPS = "root:x:0:\nnginx:x:101:\n"
 

@@ -26,6 +26,11 @@ def nginx_site(front: Front) -> str:
     return _environment().get_template("nginx_site.conf").render(front=front)
 
 
+def render(template: str, **values: object) -> str:
+    """Any other of the templates."""
+    return _environment().get_template(template).render(**values)
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined

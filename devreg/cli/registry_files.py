@@ -1,0 +1,141 @@
+"""`devreg registry render`: the registry server as files."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from devreg.cli.options import Json, settings
+from devreg.model.errors import RefusedOverwrite, UsageError
+from devreg.model.rendered import File, Target
+from devreg.model.server import S3, Listen, Nfs, ServerImages, checked_domain, checked_image, checked_path
+from devreg.model.server_tls import Certificate, parse
+from devreg.output import console, document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devreg.actions.render import Change
+
+
+class Storage(str, Enum):
+    """Where the registries of a swarm keep their data."""
+
+    VOLUME = "volume"
+    S3 = "s3"
+    NFS = "nfs"
+
+
+def render(
+    target: Annotated[Target, typer.Option("--target", help="What is to run it.")],
+    domain: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The name that clients use.", show_default="any")
+    ] = None,
+    tls: Annotated[
+        str, typer.Option(metavar="CERT,KEY|off", help="nginx speaks TLS with these files, or a proxy before it does.")
+    ] = "off",
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="ADDR:PORT", help="Where Compose or the nodes of a swarm publish it.", show_default=":80"),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", metavar="DIR", help="Write the files there.", show_default="standard output")
+    ] = None,
+    storage: Annotated[Storage, typer.Option(help="Where the data of a swarm's registries is.")] = Storage.VOLUME,
+    replicas: Annotated[int, typer.Option(metavar="N", min=1, help="Registries of a swarm, with s3 or nfs.")] = 1,
+    bucket: Annotated[str | None, typer.Option(metavar="NAME", help="The bucket of s3.", show_default=False)] = None,
+    region: Annotated[str, typer.Option(metavar="NAME", help="Its region.")] = "us-east-1",
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="The S3 server, where it is not Amazon's.", show_default=False)
+    ] = None,
+    export: Annotated[
+        str | None, typer.Option(metavar="SERVER:/PATH", help="The folder of nfs.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also over files that somebody has edited.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print or write the files with which systemd, Compose, a swarm or an nginx runs the registry.
+
+    The first lines of each file say what to do with it. A file that somebody has edited is left alone.
+    """
+    from devreg.actions import render as action
+    from devreg.server.targets import Site
+
+    images = ServerImages(*(checked_image(settings.get(key).value) for key in ("registry_image", "nginx_image")))
+    shared = _shared(storage, bucket, region, endpoint, export)
+    if replicas > 1 and shared is None:
+        raise UsageError(
+            "several registries need storage that they share", hint="--storage s3 or nfs, or leave out --replicas"
+        )
+    site = Site(
+        images=images,
+        domain=None if domain is None else checked_domain(domain),
+        certificate=_certificate(tls, target),
+        listen=Listen.parse(listen or ":80"),
+        storage=shared,
+        replicas=replicas,
+    )
+    files = action.rendered(target, site)
+    changes = [] if folder is None else action.plan(files, folder)
+    _refuse_edited(changes, force)
+    changed = action.write(changes)
+    if as_json:
+        told = [{"name": each.name, "place": each.place, "text": each.stamped} for each in files]
+        states = [{"path": str(each.path), "state": each.state} for each in changes]
+        document.success("registry render", {"files": told, "written": states}, changed=changed)
+    elif folder is None:
+        _print(files)
+    else:
+        for each in changes:
+            console.result(f"{each.path} ({each.state})")
+
+
+def _shared(
+    storage: Storage, bucket: str | None, region: str, endpoint: str | None, export: str | None
+) -> S3 | Nfs | None:
+    if storage is Storage.S3:
+        if bucket is None:
+            raise UsageError("--storage s3 needs a bucket", hint="name it: --bucket NAME")
+        return S3.checked(bucket, region, endpoint)
+    if storage is Storage.NFS:
+        if export is None:
+            raise UsageError("--storage nfs needs a folder of a server", hint="name it: --export SERVER:/PATH")
+        return Nfs.parse(export)
+    return None
+
+
+def _certificate(tls: str, target: Target) -> Certificate | None:
+    choice = parse(tls)
+    if not isinstance(choice, Certificate):
+        if choice.value != "off":
+            raise UsageError(
+                "files cannot bring a certificate that devreg makes",
+                hint="name one: --tls CERTIFICATE.pem,KEY.pem; or `devreg registry up` makes one",
+            )
+        return None
+    if target not in (Target.SYSTEMD, Target.NGINX):
+        raise UsageError(
+            f"--tls does not go with --target {target.value}", hint="put a proxy that speaks TLS in front of it"
+        )
+    return Certificate(checked_path(choice.chain), checked_path(choice.key))
+
+
+def _refuse_edited(changes: Sequence[Change], force: bool) -> None:
+    edited = [each for each in changes if each.state == "edited"]
+    for each in edited:
+        console.note(each.diff)
+    if edited and not force:
+        raise RefusedOverwrite(
+            f"{', '.join(str(each.path) for each in edited)}: edited since devreg wrote it, or not devreg's",
+            hint="above is what would change: --force does it, and keeps a copy; or choose another --dir",
+        )
+
+
+def _print(files: Sequence[File]) -> None:
+    for at, each in enumerate(files):
+        if len(files) > 1:
+            console.result(f"{chr(10) if at else ''}# ==> {each.place or each.name} <==")
+        console.result(each.stamped.removesuffix("\n"))

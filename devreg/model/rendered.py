@@ -1,0 +1,43 @@
+"""Files of a registry server for those who run it themselves, and the stamp by which devreg knows its own."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+_STAMP = re.compile(r"# devreg sha256:([0-9a-f]{64}) .*\n")
+
+
+class Target(str, Enum):
+    """What is to run the server."""
+
+    SYSTEMD = "systemd"
+    COMPOSE = "compose"
+    SWARM = "swarm"
+    NGINX = "nginx"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file's name and text. `place`: where it belongs on the machine; None where it stays beside the others."""
+
+    name: str
+    text: str
+    place: str | None = None
+
+    @property
+    def stamped(self) -> str:
+        """The text below a line with its hash."""
+        return f"# devreg sha256:{_hash(self.text)} of what follows; once that is edited, devreg keeps off\n{self.text}"
+
+
+def untouched(text: str) -> bool:
+    """Whether a file is as devreg wrote it."""
+    found = _STAMP.match(text)
+    return found is not None and found[1] == _hash(text[found.end() :])
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,102 @@
+"""The reference's set-up as files: for systemd and an nginx of the machine, for Compose, and for a swarm."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from devreg.model.rendered import File, Target
+from devreg.model.server import S3, Front, Listen, Nfs, ServerImages, Store
+from devreg.model.server_tls import Certificate
+from devreg.server import definition, texts
+
+UNIT = "docker.registry.service"
+USERS_FILE = "/etc/nginx/conf.d/docker.registry.htpasswd"
+_CONFIG = "/etc/docker.registry.yml"
+_LOOPBACK = Listen("127.0.0.1", 8082)  # where the reference has it
+_CHECKER = "127.0.0.1:8083"
+_SECRETS = "/run/secrets"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What somebody wants of the server. `domain`: None for every name that no other site of the nginx has.
+
+    `storage`: None for a volume of one machine, with which there can be one registry only.
+    """
+
+    images: ServerImages
+    listen: Listen
+    domain: str | None = None
+    certificate: Certificate | None = None
+    storage: S3 | Nfs | None = None
+    replicas: int = 1
+
+
+def files(target: Target, site: Site) -> tuple[File, ...]:
+    """The files of a target."""
+    return _TARGETS[target](site)
+
+
+def _systemd(site: Site) -> tuple[File, ...]:
+    store = Store(folder="/var/lib/registry", net="tcp", address=":80")
+    unit = texts.render("docker.registry.service", image=site.images.registry, listen=_LOOPBACK, config=_CONFIG)
+    config = File("docker.registry.yml", texts.registry(store), _CONFIG)
+    return (File(UNIT, unit, f"/etc/systemd/system/{UNIT}"), config, *_nginx(site))
+
+
+def _nginx(site: Site) -> tuple[File, ...]:
+    port = "443 ssl" if site.certificate else "80"
+    front = Front(
+        listen=(port, f"[::]:{port}"),
+        upstream=str(_LOOPBACK),
+        users_file=USERS_FILE,
+        checker=_CHECKER,
+        # Of all names that no other site has: Debian's default site is one for those, and would be asked first.
+        server_name=site.domain or "~.",
+        certificate=site.certificate,
+    )
+    return (File("docker.registry.conf", texts.nginx_site(front), "/etc/nginx/conf.d/docker.registry.conf"),)
+
+
+def _compose(site: Site) -> tuple[File, ...]:
+    services = definition.containers(site.listen, site.images)
+    configs = tuple(File(_base(path), text) for each in services for path, text in each.files.items())
+    compose = texts.render("compose.yaml", services=services, volumes=definition.VOLUMES, base=_base)
+    return (File("compose.yaml", compose), *configs)
+
+
+def _swarm(site: Site) -> tuple[File, ...]:
+    s3 = site.storage if isinstance(site.storage, S3) else None
+    store = Store("/var/lib/registry", "tcp", ":5000", s3=s3, shared=site.storage is not None)
+    front = Front(
+        listen=(str(site.listen.port),),
+        upstream="tasks.registry:5000",
+        users_file=f"{_SECRETS}/htpasswd",
+        resolver="127.0.0.11",
+    )
+    registry = File("registry.yml", texts.registry(store))
+    nginx = File("nginx.conf", texts.nginx(front, definition.NGINX_PROCESS))
+    stack = texts.render(
+        "stack.yaml",
+        site=site,
+        s3=s3,
+        nfs=site.storage if isinstance(site.storage, Nfs) else None,
+        gid=definition.NGINX_GID,
+        # A config of a swarm never changes: a new text is a new config, and rolls the service over.
+        configs={each.name: hashlib.sha256(each.stamped.encode()).hexdigest()[:12] for each in (registry, nginx)},
+    )
+    return (File("stack.yaml", stack), registry, nginx)
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+_TARGETS: dict[Target, Callable[[Site], tuple[File, ...]]] = {
+    Target.SYSTEMD: _systemd,
+    Target.NGINX: _nginx,
+    Target.COMPOSE: _compose,
+    Target.SWARM: _swarm,
+}
