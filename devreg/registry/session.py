@@ -36,8 +36,9 @@ class Challenged(Exception):
 class Session:
     """The requests to one registry over one scheme. Safe to use from several threads.
 
-    `timeout` in seconds, for each wait; the answer to a body may take 15 minutes. `largest_body`: the bytes that one
-    request should have at most, None for no limit; whoever finds out that there is one sets it.
+    `timeout` in seconds, for each wait and for the head of each answer; that to a body may take 15 minutes.
+    `largest_body`: the bytes that one request should have at most, None for no limit; whoever finds out that there is
+    one sets it.
     """
 
     def __init__(

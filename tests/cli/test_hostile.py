@@ -117,6 +117,15 @@ def test_a_manifest(run: Run, serve: Serve, bad: Answer) -> None:
     assert is_as_it_was(server)
 
 
+def test_an_answer_that_never_begins(run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVREG_TIMEOUT", "0.2")
+    server = serve(Hostile(Answer(raw=b"", drip=[b"HTTP/1.1 102 Processing\r\n\r\n"] * 500)))
+    for words, code in READING.items():
+        outcome = run(*words)
+        assert (words, outcome.code, is_inert(outcome)) == (words, code, True)
+    assert server.outwaited == 0
+
+
 BY_HEAD = ["a digest that is a path", "redirected without end", "an error"]
 
 

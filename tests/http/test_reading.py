@@ -72,16 +72,6 @@ def test_over_tls(serve: Serve, opened: Open, authority: trustme.CA) -> None:
     assert server.lines[1:] == ["GET /v2/app/manifests/1"]
 
 
-def test_a_server_that_drips(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = serve(Answer(200, MANIFEST, NAMED))
-    way = lane.Lane(httpx.URL(f"http://{server.host}"), None, timeout=5)
-    assert way.ask("GET", "/v2/app/manifests/1", {}) is not None
-    monkeypatch.setattr(lane, "MAX_SECONDS", -1)
-    assert way.ask("GET", "/v2/app/manifests/1", {}) is None
-    assert opened(server).manifest("app", "1").kind == "image"  # the session has its own bounds
-    way.close()
-
-
 @pytest.mark.parametrize(
     "raw",
     [
