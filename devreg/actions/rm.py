@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from devreg.actions.deleting import in_each
+from devreg.actions.deleting import check_seen, in_each
 from devreg.actions.reach import open_contents
 from devreg.model.address import Address
 from devreg.model.deletion_plan import Outcome, Plan, only_tags, removal
@@ -71,6 +71,7 @@ def _remove(wish: Wish, shown: Plan, timeout: float, listen: Listener) -> Outcom
                 f"{wish.repository} has changed since: somebody has pushed or deleted; nothing was changed",
                 hint="run the command again, and look at what it names",
             )
+        check_seen(now, shown)
         return carry_out(contents.registry, now, holdings, listen)
 
 

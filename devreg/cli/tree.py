@@ -43,6 +43,8 @@ def tree(
         document.success("tree", found, ok=not errors, errors=errors)
     elif found.costs:
         tree_view.forest(found)
+        if found.unlisted:
+            console.note(f"what refers to the images, such as signatures, is not counted: {found.unlisted}")
     elif not errors:
         console.note("no tags" if pattern is None else "no tags that match")
     if errors:

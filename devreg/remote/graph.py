@@ -8,7 +8,7 @@ from threading import Lock
 
 from devreg.model import schema1
 from devreg.model.body import Body
-from devreg.model.errors import DevregError, NotFound
+from devreg.model.errors import DevregError, NotAuthorized, NotFound
 from devreg.model.events import Counted, Listener, silent
 from devreg.model.graph import Holdings, Node
 from devreg.model.manifest import Descriptor, Manifest
@@ -45,7 +45,7 @@ def holdings(
             unread[tag] = why
         else:
             digests[tag] = digest
-    return Holdings(repository, digests, reader.nodes, unread)
+    return Holdings(repository, digests, reader.nodes, unread, reader.unlisted)
 
 
 class _Reader:
@@ -53,6 +53,7 @@ class _Reader:
 
     def __init__(self, contents: Contents, repository: str) -> None:
         self.nodes: dict[str, Node] = {}
+        self.unlisted = ""
         self._contents = contents
         self._repository = repository
         self._lists_referrers = True
@@ -96,10 +97,14 @@ class _Reader:
         return Node({digest: manifest.size, **content}, (*children, *self._referrers(manifest)))
 
     def _referrers(self, manifest: Manifest) -> list[str]:
-        """A registry without the list has it for no manifest."""
+        """A registry without the list has it for no manifest, and who may not see it for one may not for any."""
         if not self._lists_referrers:
             return []
-        found = self._contents.registry.referrers(self._repository, manifest.digest)
+        found = None
+        try:
+            found = self._contents.registry.referrers(self._repository, manifest.digest)
+        except NotAuthorized as error:
+            self.unlisted = error.message
         if found is None:
             self._lists_referrers = False
         return [each.digest for each in found or ()]

@@ -63,7 +63,8 @@ class Place(Store):
             for (place, _), (body, media_type) in self.manifests.items()
             if place == name and (json.loads(body).get("subject") or {}).get("digest") == digest
         }
-        return json_answer({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(found.values())})
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(found.values())}
+        return json_answer(index, Content_Type=OCI_INDEX)
 
     def _manifest(self, asked: Asked, repository: str, reference: str) -> Answer:
         if asked.method != "PUT":
@@ -185,7 +186,7 @@ def test_signatures_by_tag_go_along_where_there_is_a_list_too(run: Run, world: W
 
 def test_referrers_that_cannot_be_read_do_not_hide_that_the_image_was_copied(run: Run, world: World) -> None:
     image = world.one.image("app", "1")
-    world.one.before = lambda asked: error_answer(400, "X") if "/referrers/" in asked.path else None
+    world.one.before = lambda asked: error_answer(500, "X") if "/referrers/" in asked.path else None
     outcome = run("copy", f"{world.source}:1", world.target, "--json")
     assert (outcome.code, outcome.document["ok"], outcome.document["changed"]) == (1, False, True)
     assert [each["digest"] for each in outcome.data["copied"]] == [image["digest"]]
