@@ -239,12 +239,15 @@ def test_a_host_that_may_not_have_the_password(run: Run, serve: Serve, command: 
     """Neither the one that is named as the token server, nor the one that is redirected to; only the registry may."""
     elsewhere = serve(lambda _: ASKS)
     thief = f"http://localhost:{elsewhere.port}"
-    realm = error_answer(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="{thief}/token",service="s"')
+    realms = [
+        error_answer(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="{url}/token",service="s"')
+        for url in (thief, thief.replace("http:", "https:"))
+    ]
     redirect = Answer(307, headers={"Location": f"{thief}/x"})
-    answers = [realm]
+    answers = [ASKS]
     server = serve(lambda asked: answers[0] if asked.method in ("GET", "HEAD") else guarded(asked))
     assert run("login", server.host, "-u", USER, "--password-stdin", input=PASSWORD).code == 0
-    for answers[0] in (realm, redirect, ASKS):
+    for answers[0] in (*realms, redirect, ASKS):
         server.asked.clear()
         outcome = run(command, f"{server.host}/app")
         assert (outcome.code, is_inert(outcome)) == (21, True), outcome
