@@ -15,9 +15,9 @@ from devreg.model.errors import NotAuthorized, NotFound, RegistryUnreachable
 from devreg.model.manifest import ACCEPTED, DOCKER_SCHEMA1_SIGNED, Descriptor, Manifest, parse_manifest
 from devreg.model.tls import Connection, Tls
 from devreg.model.wire import digest_of, is_digest, json_object, same_digest, unusable
+from devreg.registry import pages
 from devreg.registry.download import Download
 from devreg.registry.lane import Answer
-from devreg.registry.pages import names
 from devreg.registry.probe import SpeaksHttps, check_registry
 from devreg.registry.referrers import listed
 from devreg.registry.retries import ONE_TRY, WRITING, patiently
@@ -90,7 +90,7 @@ class Registry:
 
     def repositories(self) -> Iterator[str]:
         """The name of every repository, page by page. Many registries keep this list to themselves."""
-        return names(
+        return pages.names(
             self._session,
             "/v2/_catalog",
             "repositories",
@@ -99,8 +99,12 @@ class Registry:
         )
 
     def tags(self, repository: str) -> Iterator[str]:
-        """Every tag of a repository, in the registry's order, page by page; a repository may have none."""
-        return names(self._session, _path(repository, "tags", "list"), "tags", doing=f"list the tags of {repository}")
+        """Every tag of a repository, in the registry's order, page by page; a repository may have none.
+
+        No more than MAX_TAGS: whoever asks holds them all.
+        """
+        path, doing = _path(repository, "tags", "list"), f"list the tags of {repository}"
+        return pages.names(self._session, path, "tags", doing=doing, most=pages.MAX_TAGS)
 
     def manifest(self, repository: str, reference: str) -> Manifest:
         """The manifest that a tag or digest stands for, checked against its digest."""

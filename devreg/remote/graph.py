@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from threading import Lock
 
 from devreg.model import schema1
@@ -19,9 +18,6 @@ from devreg.remote.contents import Contents, parsed
 MAX_MANIFESTS = 10_000
 """That one tag leads to. Real indexes name a few dozen."""
 
-MAX_TAGS = 200_000
-"""Of a repository."""
-
 _ELSEWHERE = ("foreign", "nondistributable")  # in the media type of layers that no registry stores
 
 
@@ -33,9 +29,7 @@ def holdings(
     A tag that cannot be read is told in `unread`. Raises NotFound, NotAuthorized and RegistryUnreachable where the
     tags cannot be listed.
     """
-    names = list(islice(contents.registry.tags(repository), MAX_TAGS + 1)) if tags is None else list(tags)
-    if len(names) > MAX_TAGS:
-        raise unusable(f"more than {MAX_TAGS} tags in {repository}")
+    names = list(contents.registry.tags(repository) if tags is None else tags)
     reader = _Reader(contents, repository)
     digests: dict[str, str] = {}
     unread: dict[str, str] = {}

@@ -222,6 +222,20 @@ def test_a_million_names(run: Run, serve: Serve) -> None:
     outcome = run("repos", "--filter", "r9")
     assert (outcome.code, outcome.out) == (0, "r9\n")
     assert len(server.asked) == 1 + 10
+    outcome = run("repos", "--json")
+    assert (outcome.code, "more than 200000 repositories" in outcome.out) == (20, True)
+    assert len(server.asked) == 12 + 3, "no page more than are needed to see that"
+
+
+@pytest.mark.usefixtures("fake")
+@pytest.mark.parametrize("words", LISTING[1:], ids=" ".join)
+def test_a_million_tags(run: Run, serve: Serve, words: list[str]) -> None:
+    million = Answer(200, b'{"tags": ["1"' + 999_999 * b',"1"' + b"]}")
+    server = serve(Hostile(lists=million))
+    outcome = run(*words)
+    assert (outcome.code, is_inert(outcome)) == (20, True)
+    assert "cannot list the tags of app: there are more than 200000" in outcome.err
+    assert is_as_it_was(server)
 
 
 def test_names_that_are_none(run: Run, serve: Serve) -> None:
