@@ -15,6 +15,7 @@ from devreg.model.events import Listener
 from devreg.model.graph import Holdings
 from devreg.model.inventory import Inventory
 from devreg.model.reference import Reference
+from devreg.model.wire import same_digest
 from devreg.remote.contents import Contents
 from devreg.remote.deletion import carry_out, check_deletes
 from devreg.remote.inventory import inventory
@@ -80,7 +81,7 @@ def _planned(contents: Contents, wish: Wish, listen: Listener) -> tuple[Plan, Ho
     digests: list[str] = []
     for reference in wish.references:
         standing = contents.head(wish.repository, reference.tag or reference.version).digest
-        if reference.digest and standing != reference.digest:
+        if reference.digest and not _is(contents, wish.repository, standing, reference.digest):
             raise RefusedOverwrite(
                 f"{reference.repository}:{reference.tag} stands for {standing}", hint="leave the tag or the digest out"
             )
@@ -94,6 +95,11 @@ def _planned(contents: Contents, wish: Wish, listen: Listener) -> tuple[Plan, Ho
     planned = removal(found, digests, tags)
     _check(contents, found, planned, digests)
     return planned, found.holdings
+
+
+def _is(contents: Contents, repository: str, standing: str, digest: str) -> bool:
+    """Whether a manifest has that digest, too: there are two kinds."""
+    return standing == digest or same_digest(contents.body(repository, standing).content, digest)
 
 
 def _check(contents: Contents, found: Inventory, planned: Plan, digests: Sequence[str]) -> None:

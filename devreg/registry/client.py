@@ -240,7 +240,7 @@ class Registry:
         if not response.is_success:
             raise not_taken(self._session, response, body, doing)
         digest = reference if is_digest(reference) else digest_of(body)
-        check_digest(response, digest)
+        check_digest(response, digest, body)
         return digest
 
     def _ask_manifest(self, method: str, repository: str, reference: str) -> Answer:

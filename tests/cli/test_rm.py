@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import pytest
@@ -112,6 +113,15 @@ def test_a_tag_and_the_digest_that_it_should_stand_for(run: Run, serve: Serve, s
     assert run("rm", f"{REPOSITORY}:1.0@{digest}", "--yes").code == 0
     assert script.tags == {"2.0": other}
     assert digest in script.manifests
+
+
+def test_a_tag_and_its_digest_of_another_kind(run: Run, serve: Serve, script: Deleting) -> None:
+    digest = script.image("1.0")
+    longer = f"sha512:{hashlib.sha512(script.manifests[digest][0]).hexdigest()}"
+    serve(script)
+    assert run("rm", f"{REPOSITORY}:1.0@sha512:{'0' * 128}", "--yes").code == 24
+    assert run("rm", f"{REPOSITORY}:1.0@{longer}", "--yes").code == 0
+    assert (script.tags, set(script.manifests)) == ({}, {digest})
 
 
 @pytest.mark.parametrize("words", [["--digest", f"{REPOSITORY}:1.0"], [f"{REPOSITORY}:1.0"]])
