@@ -176,7 +176,7 @@ def _refuse_known_user(engine: Engine, choices: Choices) -> None:
         raise NotAuthorized(
             f"the registry at {choices.address} has a user {choices.user}, and this machine is not logged in",
             hint=f"`devreg login {choices.address} -u {choices.user}`, "
-            f"or a new password: `devreg registry user add {choices.user}`",
+            f"or a new password: `devreg registry user passwd {choices.user}`",
         )
 
 

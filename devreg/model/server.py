@@ -92,11 +92,13 @@ class Front:
 
     `listen` and `upstream` are what nginx calls so: addresses, with `ssl` where there is a `certificate`; and the
     registry's, `unix:PATH` or `ADDR:PORT`. `checker` is where nginx asks itself whether a password is right.
+    `rules_file`: lines of nginx's `map` that say to which repositories users may push; it may be missing.
     """
 
     listen: tuple[str, ...]
     upstream: str
     users_file: str
+    rules_file: str | None = None
     checker: str = "127.0.0.1:5001"
     server_name: str | None = None
     certificate: Certificate | None = None

@@ -22,6 +22,7 @@ USERS_VOLUME = "devreg_users"
 VOLUMES = (DATA_VOLUME, SOCKET_VOLUME, USERS_VOLUME)
 
 USERS_FILE = "/etc/devreg/users/htpasswd"
+RULES_FILE = "/etc/devreg/users/push-rules.conf"
 # The group of nginx's workers in the nginx images, and in the image built from packages.
 NGINX_GID = 101
 _NGINX_PORT = 5000
@@ -33,7 +34,9 @@ _NGINX_PROCESS = NginxProcess(
 def containers(listen: Listen, images: ServerImages) -> tuple[Container, Container]:
     """The registry and the nginx in front of it, in the order in which they start."""
     store = Store(folder="/var/lib/registry", net="unix", address="/run/devreg/registry.sock")
-    front = Front(listen=(str(_NGINX_PORT),), upstream=f"unix:{store.address}", users_file=USERS_FILE)
+    front = Front(
+        listen=(str(_NGINX_PORT),), upstream=f"unix:{store.address}", users_file=USERS_FILE, rules_file=RULES_FILE
+    )
     registry = Container(
         role="registry",
         name="devreg-registry",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -162,11 +163,55 @@ def test_users_are_added_changed_and_removed(run: Run) -> None:
     assert (added.document["changed"], added.data) == (True, {"user": "bob", "new": True})
     again = run("registry", "user", "add", "bob", "--password-stdin", input="other\n")
     assert again.out == "bob has a new password\n"
-    assert run("registry", "user", "list", "--json").data == {"users": ["alice", "bob"]}
+    assert run("registry", "user", "list", "--json").data == {"users": ["alice", "bob"], "push": {}}
     assert run("registry", "user", "remove", "bob").out == "removed bob\n"
     gone = run("registry", "user", "remove", "bob")
     assert gone.code == 22
     assert "devreg registry user list" in gone.err
+
+
+@pytest.mark.usefixtures("up")
+def test_where_users_may_push(run: Run) -> None:
+    add = ("registry", "user", "add", "bob", "--password-stdin", "--push", "team/*", "--push", "app")
+    assert run(*add, input="pa55\n").code == 0
+    assert run("registry", "user", "list").out == "alice\nbob\tteam/* app\n"
+    assert (
+        run("registry", "user", "passwd", "bob", "--password-stdin", input="other\n").out == "bob has a new password\n"
+    )
+    assert run("registry", "user", "list", "--json").data["push"] == {"bob": ["team/*", "app"]}
+    assert run("registry", "user", "rules", "bob", "b/*").out == "bob may push to b/*\n"
+    assert run("registry", "user", "rules", "bob", "b/*", "--json").document["changed"] is False
+    lifted = run("registry", "user", "rules", "bob", "--everywhere", "--json")
+    assert (lifted.document["changed"], lifted.data) == (True, {"user": "bob", "push": None})
+    assert run("registry", "user", "list").out == "alice\nbob\n"
+
+
+@pytest.mark.parametrize("words", [(), ("a", "--everywhere"), ("Team/*",), ("a;b",)])
+@pytest.mark.usefixtures("up")
+def test_rules_that_say_nothing_are_refused(run: Run, words: tuple[str, ...]) -> None:
+    assert run("registry", "user", "rules", "alice", *words).code == 2
+
+
+@pytest.mark.usefixtures("up")
+def test_passwords_of_users_who_are_not_there(run: Run) -> None:
+    assert run("registry", "user", "passwd", "bob", "--password-stdin", input="pa55\n").code == 22
+    assert run("registry", "user", "rules", "bob", "a").code == 22
+
+
+@pytest.mark.usefixtures("up")
+def test_a_password_from_a_file_that_is_nobody_elses(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("pa55\n")
+    file.chmod(0o604)
+    words = ("registry", "user", "add", "bob", "--password-file", str(file))
+    refused = run(*words)
+    assert (refused.code, "chmod 600" in refused.err) == (2, True)
+    file.chmod(0o600)
+    assert run(*words).out == "added bob\n"
+    assert run(*words, "--password-stdin", input="x\n").code == 2
+    file.write_text("\n")
+    assert run(*words).code == 2
+    assert run("registry", "user", "passwd", "bob", "--password-file", str(tmp_path / "none")).code == 2
 
 
 @pytest.mark.parametrize(("name", "password"), [("a:b", "x"), ("", "x"), ("bob", ""), ("bob", "x" * 73)])
