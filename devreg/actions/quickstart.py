@@ -124,7 +124,7 @@ def _serve(engine: Engine, choices: Choices, record: Record, listener: Listener)
     absent = [image for image in (*vars(choices.hub).values(), PACKAGES_IMAGE) if not images.exists(engine, image)]
     if absent and SERVER in record.entries:
         record.note(SERVER_IMAGES, sorted({*record.entries.get(SERVER_IMAGES, []), *absent}))
-    wish = serve.Wish(choices.listen, choices.listen, choices.hub, choices.images_from, choices.user)
+    wish = serve.Wish(choices.listen, choices.listen, choices.hub, choices.images_from, choices.user, plain_http=True)
     done = serve.up(engine, wish, listener)
     if record.entries.get(SERVER) == "":
         record.note(SERVER, networks.volume_id(engine, DATA_VOLUME))

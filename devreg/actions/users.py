@@ -10,6 +10,7 @@ from devreg.engine.containers import Found
 from devreg.host.files import locked
 from devreg.host.state import state_folder
 from devreg.model.errors import ServerError
+from devreg.model.server_choices import Choices
 from devreg.server import htpasswd, push_rules
 from devreg.server.definition import NGINX_GID, RULES_FILE, USERS_FILE
 
@@ -119,4 +120,9 @@ def _running(engine: Engine) -> Found:
     found = _nginx(engine)
     if not found.running:
         raise ServerError("the registry server does not run", hint="`devreg registry up` starts it")
+    if service := Choices.of_text(found.choices).external_auth:
+        raise ServerError(
+            f"{service} says who may push, not the registry's own users",
+            hint="make the change there, or `devreg registry up --external-auth off`",
+        )
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def up(run: Run, published: ScriptedServer) -> ScriptedServer:
     return published
 
 
-def test_up_starts_two_containers_on_a_network_and_three_volumes(
+def test_up_starts_two_containers_on_a_network_and_four_volumes(
     run: Run, fake: FakeEngine, published: ScriptedServer
 ) -> None:
     outcome = run("registry", "up", "--listen", published.host)
@@ -68,6 +69,51 @@ def test_a_password_that_was_given_is_not_shown(run: Run) -> None:
     assert outcome.document["changed"] is False
     assert outcome.data["password"] is None
     assert outcome.data["users"] == ["alice"]
+
+
+@pytest.mark.usefixtures("published")
+def test_plain_http_for_others_has_to_be_asked_for(run: Run, fake: FakeEngine) -> None:
+    refused = run("registry", "up", "--listen", "192.0.2.1:5000")
+    assert refused.code == 2
+    assert "--plain-http" in refused.err
+    assert fake.containers == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--tls", "maybe"), 2),
+        (("--tls", "/nowhere/cert,/nowhere/key"), 10),
+        (("--domain", "https://a"), 2),
+        (("--external-auth", "ldap://a"), 2),
+        (("--external-auth", "https://a", "--external-auth-ca", "/nowhere"), 10),
+    ],
+)
+def test_what_the_server_cannot_be_told(
+    run: Run, fake: FakeEngine, published: ScriptedServer, words: tuple[str, ...], code: int
+) -> None:
+    assert run("registry", "up", "--listen", published.host, *words).code == code
+    assert fake.containers == {}
+
+
+def test_a_certificate_of_its_own_is_kept_and_renewed(
+    run: Run, fake: FakeEngine, published: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("registry", "up", "--listen", published.host, "--tls", "self-signed", "--domain", "registry.example.com")
+    first = run(*words, "--json")
+    port = published.host.rpartition(":")[2]
+    assert first.code == 0, first.err
+    assert (first.data["address"], first.data["tls"]) == (f"registry.example.com:{port}", "self-signed")
+    assert Path(first.data["authority"]).read_text().startswith("-----BEGIN CERTIFICATE")
+    assert run("registry", "up", "--json").document["changed"] is False
+    assert fake.workers == 0
+    monkeypatch.setattr("devreg.server.certificates.RENEW_BEFORE", timedelta(days=398))
+    monkeypatch.setattr("devreg.server.certificates._LIFE", timedelta(days=500))
+    renewed = run("registry", "up", "--json")
+    assert (renewed.document["changed"], fake.workers) == (True, 1)
+    assert renewed.data["certificate_ends"] > first.data["certificate_ends"]
+    shown = run("registry", "status").out
+    assert f"TLS\tself-signed, until {renewed.data['certificate_ends'][:10]}" in shown
 
 
 def test_up_as_json(run: Run, published: ScriptedServer) -> None:
@@ -108,6 +154,9 @@ def test_status(run: Run, up: ScriptedServer) -> None:
         "images": {"nginx": "nginx:stable-alpine", "registry": "registry:2"},
         "users": ["alice"],
         "volume": DATA_VOLUME,
+        "tls": "off",
+        "certificate_ends": None,
+        "external_auth": None,
     }
     lines = dict(line.split("\t") for line in run("registry", "status").out.splitlines())
     assert lines["state"] == "healthy"
@@ -126,6 +175,9 @@ def test_status_of_nothing(run: Run) -> None:
         "images": {},
         "users": [],
         "volume": None,
+        "tls": "off",
+        "certificate_ends": None,
+        "external_auth": None,
     }
 
 
