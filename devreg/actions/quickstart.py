@@ -83,10 +83,11 @@ def plan(choices: Choices) -> tuple[str, ...]:
     served = engine is not None and serve.status(engine).healthy
     if engine and served and not _logged_in(choices):
         _refuse_known_user(engine, choices)
+    spoken = "" if choices.listen.is_loopback else " over plain HTTP"
     login = f"log in as {choices.user}; the password is kept in {stored.config_file()}"
     wanted = (
         (engine is None, provision.intention()),
-        (not served, f"run a registry at {choices.listen}: anybody may pull, the user {choices.user} may push"),
+        (not served, f"run a registry at {choices.listen}{spoken}: anybody may pull, the user {choices.user} may push"),
         (not _trusted(engine, choices.address), f"have Docker trust {choices.address}"),
         (not served or not _logged_in(choices), login),
         (

@@ -75,9 +75,9 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
         wanted = definition.containers(where, images, choices, external_auth.authorities(choices))
         changed = not _matches(existing, wanted)
         if changed:
-            _replace(engine, existing, wanted, where, certificate, listener)
+            _replace(engine, existing, wanted, where, choices, certificate, listener)
         else:
-            _wait_until_it_answers(engine, where)
+            _wait_until_it_answers(engine, where, choices)
             changed = server_tls.renew(engine, certificate, current, listener)
         now = status(engine)
         made, generated = (False, None) if choices.external_auth else users.first(engine, wish.user, wish.password)
@@ -153,7 +153,7 @@ def status(engine: Engine) -> ServerStatus:
     encrypted = choices.tls is not Tls.OFF
     return ServerStatus(
         running=running,
-        healthy=running and listen is not None and _answers(listen),
+        healthy=running and listen is not None and _answers(listen, choices),
         address=_called(listen, choices) if listen else None,
         images={role: each.image for role, each in sorted(found.items())},
         users=users.names(engine) if "nginx" in found else (),
@@ -193,6 +193,7 @@ def _replace(
     existing: dict[str, Found],
     wanted: tuple[Container, ...],
     listen: Listen,
+    choices: Choices,
     certificate: Material | None,
     listener: Listener,
 ) -> None:
@@ -214,7 +215,7 @@ def _replace(
             if certificate and container.role == "nginx":
                 containers.put_secret(engine, created[-1], definition.TLS_FILE, certificate.pem)
             containers.start(engine, created[-1])
-        _wait_until_it_answers(engine, listen)
+        _wait_until_it_answers(engine, listen, choices)
     except BaseException:
         with uninterrupted():
             for id in created:
@@ -235,9 +236,9 @@ def _refuse_busy(engine: Engine, listen: Listen, existing: dict[str, Found]) -> 
         )
 
 
-def _wait_until_it_answers(engine: Engine, listen: Listen) -> None:
+def _wait_until_it_answers(engine: Engine, listen: Listen, choices: Choices) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not _answers(listen):
+    while not _answers(listen, choices):
         for found in containers.find(engine).values():
             if not found.running:
                 said = containers.last_line(engine, found.id)
@@ -250,10 +251,10 @@ def _wait_until_it_answers(engine: Engine, listen: Listen) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _answers(listen: Listen) -> bool:
+def _answers(listen: Listen, choices: Choices) -> bool:
     """Whether a read goes all the way through nginx to the registry."""
-    # Unverified, for it is not by this address that clients come; over HTTPS, and where that is not spoken over HTTP.
-    address = Address.parse(listen.address)
+    # With TLS unverified: it may not be by this address that clients come.
+    address = Address.parse(f"http://{listen.address}" if choices.tls is Tls.OFF else listen.address)
     try:
         with connect(connection(address, trusted=True), timeout=5, user_agent="devreg") as registry:
             next(registry.repositories(), None)

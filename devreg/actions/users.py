@@ -93,16 +93,25 @@ def _change(engine: Engine, change: Callable[[str], str]) -> str:
             if containers.replace(engine, container.id, USERS_FILE, before, after, gid=NGINX_GID):
                 _enforce(engine, container, _text(engine))
                 return before
-    raise ServerError("the users are being changed all the time", hint="run the command again")
+    raise _busy()
 
 
 def _enforce(engine: Engine, container: Found, text: str) -> None:
-    """Have nginx go by the rules in an htpasswd file, unless it does."""
+    """Have nginx go by the rules in an htpasswd file, unless it does. Raises ServerError."""
     wanted, written = push_rules.nginx_map(text), False
-    while (there := containers.read(engine, container.id, RULES_FILE) or "") != wanted:
+    for _ in range(_TRIES):
+        there = containers.read(engine, container.id, RULES_FILE) or ""
+        if there == wanted:
+            break
         written = containers.replace(engine, container.id, RULES_FILE, there, wanted, gid=NGINX_GID)
+    else:
+        raise _busy()
     if written:
         nginx.reload(engine, container.id)
+
+
+def _busy() -> ServerError:
+    return ServerError("the users are being changed all the time", hint="run the command again")
 
 
 def _text(engine: Engine) -> str:

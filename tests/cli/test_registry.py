@@ -341,7 +341,7 @@ def _first_cannot_be_filled(fake: FakeEngine, _monkeypatch: pytest.MonkeyPatch) 
 
 def _nobody_answers(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devreg.actions.serve._START_SECONDS", 0.01)
-    monkeypatch.setattr("devreg.actions.serve._answers", lambda _listen: False)
+    monkeypatch.setattr("devreg.actions.serve._answers", lambda _listen, _choices: False)
 
 
 def _ctrl_c(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
