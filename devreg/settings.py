@@ -75,6 +75,7 @@ SETTINGS = {
     for setting in (
         Setting("registry", "127.0.0.1:5000", Address.parse, "the registry meant when none is named"),
         Setting("trusted", "", _addresses, "registries that devreg itself may use insecurely, separated by commas"),
+        Setting("token_hosts", "", _addresses, "hosts that may get a registry's password for a token, by commas"),
         Setting("timeout", "30", _seconds, "seconds to wait for an answer of a registry"),
         Setting("listen", "127.0.0.1:5000", _listen, "where `registry up` is published"),
         Setting("registry_image", "registry:2", _image, "the image of the registry that `registry up` runs"),
@@ -113,6 +114,11 @@ class Settings:
     def trusts(self, address: Address) -> bool:
         """Whether the user lets devreg talk to a registry without verification, also where the engine may not."""
         return str(address) in _addresses(self.get("trusted").value)
+
+    @property
+    def token_hosts(self) -> tuple[str, ...]:
+        """The hosts that may get a registry's password for a token, although they are not the registry's own."""
+        return _addresses(self.get("token_hosts").value)
 
     def all(self) -> tuple[Value, ...]:
         """Every value in force."""

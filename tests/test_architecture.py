@@ -51,10 +51,21 @@ OWNERS = {
     **dict.fromkeys(("isal", "zlib_ng", "zlib"), "archives"),
     **dict.fromkeys(("rich",), "output"),
     **dict.fromkeys(("typer", "click"), "cli"),
-    **dict.fromkeys(("bcrypt",), "server"),
+    **dict.fromkeys(("bcrypt", "cryptography"), "server"),
 }
 PRINTERS = {"output", "cli"}
-HEAVY = {"docker", "httpx", "requests", "rich.table", "rich.console", "bcrypt", "psutil", "tomlkit", "ruamel"}
+HEAVY = {
+    "docker",
+    "httpx",
+    "requests",
+    "rich.table",
+    "rich.console",
+    "bcrypt",
+    "cryptography",
+    "psutil",
+    "tomlkit",
+    "ruamel",
+}
 MAX_FILE, MAX_FUNCTION = 350, 60
 
 

@@ -23,7 +23,7 @@ SCRIPTS: dict[Shell, str] = {"bash": "devreg.bash", "zsh": "_devreg", "fish": "d
 # What help calls the words that only the user knows.
 FREE = {
     *("ADDR:PORT", "GLOB", "KIND", "N", "NAME", "OS/ARCH", "SECONDS", "SHA256", "TAG", "TAG...", "TAIL"),
-    *("TEMPLATE", "TIME", "VALUE"),
+    *("CERT,KEY|off", "SERVER:/PATH", "TEMPLATE", "TIME", "URL", "VALUE", "self-signed|CERT,KEY|off"),
 }
 
 

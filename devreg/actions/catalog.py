@@ -10,7 +10,6 @@ from functools import partial
 from itertools import islice
 
 from devreg.actions.reach import open_contents
-from devreg.actions.referrers import counted
 from devreg.host.names_cache import NamesCache
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, NotFound
@@ -21,6 +20,7 @@ from devreg.model.selection import matching
 from devreg.registry.at_once import in_order
 from devreg.remote.contents import Contents
 from devreg.remote.facts import Facts, Reader
+from devreg.remote.referring import counted
 
 _REMEMBERED = 10_000
 """Names that completion is given of a registry or a repository."""
@@ -82,7 +82,8 @@ def _tags(contents: Contents, address: Address, repository: str, pattern: str | 
             listen(Counted(f"reading {repository}", len(rows), len(asked)))
         now = {row.name: row.digest for row in rows}
         cache.learn_tags(address, repository, {tag: now.get(tag, known.get(tag)) for tag in every[:_REMEMBERED]})
-    return _related(rows, counted(contents, repository, every, {row.digest for row in rows if row.digest}))
+    digests = {row.digest for row in rows if row.digest}
+    return _related(rows, counted(contents, repository, digests, {tag: now.get(tag) for tag in every}))
 
 
 def _row(reader: Reader, repository: str, tag: str, last: str | None) -> Tag:

@@ -1,4 +1,4 @@
-"""The password that a devreg.toml names the place of."""
+"""Passwords that are in a place that somebody names: in a devreg.toml, or with `--password-file`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,19 @@ def declared_password(source: PasswordSource, whose: str, *, folder: Path, stdin
         where, text = f"the environment variable {source.name}", os.environ.get(source.name, "")
     else:
         where, text = f"the file {folder / source.name}", _text(folder / source.name)
+    return _first_line(text, whose, where)
+
+
+def password_in(file: Path, whose: str) -> str:
+    """The first line of a file. Raises UsageError where there is none, and where everybody may read the file."""
+    if files.everybody_may_read(file):
+        raise UsageError(
+            f"everybody on this machine may read {file}", hint=f"`chmod 600 {file}`, and take a new password"
+        )
+    return _first_line(_text(file), whose, f"the file {file}")
+
+
+def _first_line(text: str, whose: str, where: str) -> str:
     password = text.partition("\n")[0].rstrip("\r")
     if not password:
         raise UsageError(f"no password of {whose} in {where}", hint="put it there, then run the command again")

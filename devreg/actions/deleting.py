@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from devreg.model.deletion_plan import Outcome
-from devreg.model.errors import DevregError
+from devreg.model.deletion_plan import Outcome, Plan
+from devreg.model.errors import DevregError, RefusedOverwrite
 
 
 def in_each(work: Sequence[tuple[str, Callable[[], Outcome]]]) -> tuple[Outcome, ...]:
@@ -20,3 +20,12 @@ def in_each(work: Sequence[tuple[str, Callable[[], Outcome]]]) -> tuple[Outcome,
                 raise
             outcomes.append(Outcome(repository, failed={repository: error}))
     return tuple(outcomes)
+
+
+def check_seen(now: Plan, shown: Plan) -> None:
+    """Raise RefusedOverwrite where less can be seen by now than when somebody agreed."""
+    if now.unlisted and not shown.unlisted:
+        raise RefusedOverwrite(
+            f"what refers to images of {now.repository} cannot be seen any more; nothing was changed: {now.unlisted}",
+            hint="run the command again, and look at what it names",
+        )

@@ -6,18 +6,18 @@ from devreg.actions.reach import open_registry
 from devreg.host import credentials as stored
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
-from devreg.model.errors import NotAuthorized
+from devreg.model.errors import NotAuthorized, UsageError
 from devreg.model.events import Listener, Warn
+from devreg.model.reference import checked_repository
 from devreg.model.results import LoggedIn
 
-# Where the upload that proves a login is begun and cancelled: a cancelled upload leaves no repository behind.
 _PROBE = "devreg-login-probe"
 
 
 def login(address: Address, credentials: Credentials, *, timeout: float, listener: Listener) -> LoggedIn:
     """Prove credentials by a write, then store them where Docker looks. Raises NotAuthorized, RegistryUnreachable."""
     with open_registry(address, timeout=timeout, credentials=credentials) as registry:
-        if not registry.prove_write(_PROBE):
+        if not registry.prove_write(_probe(credentials)):
             listener(Warn(f"{address} lets anybody write: the password was not looked at"))
         if registry.scheme == "http" and not address.is_loopback:
             listener(Warn(f"{address} speaks plain HTTP: the password crosses the network in the clear at every push"))
@@ -31,7 +31,7 @@ def accepted(address: Address, credentials: Credentials, *, timeout: float) -> b
     """Whether the registry lets these credentials write. Raises RegistryUnreachable."""
     try:
         with open_registry(address, timeout=timeout, credentials=credentials) as registry:
-            registry.prove_write(_PROBE)
+            registry.prove_write(_probe(credentials))
     except NotAuthorized:
         return False
     return True
@@ -40,3 +40,14 @@ def accepted(address: Address, credentials: Credentials, *, timeout: float) -> b
 def logout(address: Address) -> bool:
     """Forget the stored credentials. False when there were none."""
     return stored.erase(address)
+
+
+def _probe(credentials: Credentials) -> str:
+    """The repository in which the upload that proves a login is begun and cancelled, which leaves nothing behind.
+
+    It is among the user's own: on Docker Hub and its like nobody may write anywhere else.
+    """
+    try:
+        return checked_repository(f"{credentials.username.lower()}/{_PROBE}")
+    except UsageError:  # a user whose name cannot be part of one, such as an address
+        return _PROBE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from devreg.actions.deleting import in_each
+from devreg.actions.deleting import check_seen, in_each
 from devreg.actions.reach import open_contents
 from devreg.host.names_cache import NamesCache
 from devreg.model.address import Address
@@ -69,7 +69,9 @@ def prune(work: Sequence[tuple[Wish, Plan]], *, timeout: float, listen: Listener
 def _prune(wish: Wish, shown: Plan, timeout: float, listen: Listener) -> Outcome:
     with open_contents(wish.registry, timeout=timeout) as contents:
         found = _inventory(contents, wish, listen)
-        return carry_out(contents.registry, pruning(found, wish.rules, shown), found.holdings, listen)
+        now = pruning(found, wish.rules, shown)
+        check_seen(now, shown)
+        return carry_out(contents.registry, now, found.holdings, listen)
 
 
 def _inventory(contents: Contents, wish: Wish, listen: Listener) -> Inventory:

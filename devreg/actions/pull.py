@@ -86,13 +86,13 @@ def _compared(engine: Engine, name: Reference, timeout: float, listener: Listene
     """Pull an image, and see that it is what the registry has. Raises RegistryUnreachable where it is not."""
     done = pull(engine, name, listener)
     try:
-        digest = name.digest or offered(name, timeout)
+        digests = (name.digest,) if name.digest else offered(name, timeout)
     except DevregError as error:  # an engine has ways that devreg has not: mirrors, a proxy, credentials of its own
         listener(Warn(f"{name} was not compared with the registry's: {error.message}"))
         return done
-    if digest not in (held(engine, name) or (done.digest,)):
+    if set(digests).isdisjoint(held(engine, name) or (done.digest,)):
         raise RegistryUnreachable(
-            f"{name} is {done.digest} as pulled, and {digest} in the registry",
+            f"{name} is {done.digest} as pulled, and {digests[0]} in the registry",
             hint="pull again: the tag may have moved meanwhile; if it stays so, look at the engine's mirror or proxy",
         )
     return done

@@ -83,10 +83,11 @@ def plan(choices: Choices) -> tuple[str, ...]:
     served = engine is not None and serve.status(engine).healthy
     if engine and served and not _logged_in(choices):
         _refuse_known_user(engine, choices)
+    spoken = "" if choices.listen.is_loopback else " over plain HTTP"
     login = f"log in as {choices.user}; the password is kept in {stored.config_file()}"
     wanted = (
         (engine is None, provision.intention()),
-        (not served, f"run a registry at {choices.listen}: anybody may pull, the user {choices.user} may push"),
+        (not served, f"run a registry at {choices.listen}{spoken}: anybody may pull, the user {choices.user} may push"),
         (not _trusted(engine, choices.address), f"have Docker trust {choices.address}"),
         (not served or not _logged_in(choices), login),
         (
@@ -124,7 +125,7 @@ def _serve(engine: Engine, choices: Choices, record: Record, listener: Listener)
     absent = [image for image in (*vars(choices.hub).values(), PACKAGES_IMAGE) if not images.exists(engine, image)]
     if absent and SERVER in record.entries:
         record.note(SERVER_IMAGES, sorted({*record.entries.get(SERVER_IMAGES, []), *absent}))
-    wish = serve.Wish(choices.listen, choices.listen, choices.hub, choices.images_from, choices.user)
+    wish = serve.Wish(choices.listen, choices.listen, choices.hub, choices.images_from, choices.user, plain_http=True)
     done = serve.up(engine, wish, listener)
     if record.entries.get(SERVER) == "":
         record.note(SERVER, networks.volume_id(engine, DATA_VOLUME))
@@ -176,7 +177,7 @@ def _refuse_known_user(engine: Engine, choices: Choices) -> None:
         raise NotAuthorized(
             f"the registry at {choices.address} has a user {choices.user}, and this machine is not logged in",
             hint=f"`devreg login {choices.address} -u {choices.user}`, "
-            f"or a new password: `devreg registry user add {choices.user}`",
+            f"or a new password: `devreg registry user passwd {choices.user}`",
         )
 
 

@@ -36,13 +36,16 @@ def open_engine() -> Engine:
 def connection_to(address: Address) -> Connection:
     """The connection to use, by the address, by what the user's settings and the engine trust, and by the certificates
     that the engine has for it."""
-    own = certificates.of(address)
-    if address.is_loopback or Settings().trusts(address):
-        return connection(address, trusted=not address.is_loopback, certificates=own)
+    settings, own = Settings(), certificates.of(address)
+    trusted = not address.is_loopback and (settings.trusts(address) or _is_trusted_by_engine(address))
+    return connection(address, trusted=trusted, certificates=own, token_hosts=settings.token_hosts)
+
+
+def _is_trusted_by_engine(address: Address) -> bool:
     try:
-        return connection(address, trusted=open_engine().info().trusts(address), certificates=own)
+        return open_engine().info().trusts(address)
     except (EngineUnreachable, EngineRefused):
-        return connection(address, trusted=False, certificates=own)
+        return False
 
 
 def open_registry(address: Address, *, timeout: float, credentials: Credentials | None = None) -> Registry:

@@ -11,9 +11,8 @@ from typing import Literal
 from devreg.host.files import backup, read, write_atomic
 from devreg.host.state import state_folder
 from devreg.model.errors import ConfigUnusable
-from devreg.model.rendered import File, Target, untouched
+from devreg.model.rendered import File, Site, Target, untouched
 from devreg.server import targets
-from devreg.server.targets import Site
 
 State = Literal["new", "unchanged", "changed", "edited"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from devreg.actions.deleting import in_each
+from devreg.actions.deleting import check_seen, in_each
 from devreg.actions.reach import open_contents
 from devreg.model.address import Address
 from devreg.model.deletion_plan import Outcome, Plan, only_tags, removal
@@ -15,6 +15,7 @@ from devreg.model.events import Listener
 from devreg.model.graph import Holdings
 from devreg.model.inventory import Inventory
 from devreg.model.reference import Reference
+from devreg.model.wire import same_digest
 from devreg.remote.contents import Contents
 from devreg.remote.deletion import carry_out, check_deletes
 from devreg.remote.inventory import inventory
@@ -71,6 +72,7 @@ def _remove(wish: Wish, shown: Plan, timeout: float, listen: Listener) -> Outcom
                 f"{wish.repository} has changed since: somebody has pushed or deleted; nothing was changed",
                 hint="run the command again, and look at what it names",
             )
+        check_seen(now, shown)
         return carry_out(contents.registry, now, holdings, listen)
 
 
@@ -79,7 +81,7 @@ def _planned(contents: Contents, wish: Wish, listen: Listener) -> tuple[Plan, Ho
     digests: list[str] = []
     for reference in wish.references:
         standing = contents.head(wish.repository, reference.tag or reference.version).digest
-        if reference.digest and standing != reference.digest:
+        if reference.digest and not _is(contents, wish.repository, standing, reference.digest):
             raise RefusedOverwrite(
                 f"{reference.repository}:{reference.tag} stands for {standing}", hint="leave the tag or the digest out"
             )
@@ -93,6 +95,11 @@ def _planned(contents: Contents, wish: Wish, listen: Listener) -> tuple[Plan, Ho
     planned = removal(found, digests, tags)
     _check(contents, found, planned, digests)
     return planned, found.holdings
+
+
+def _is(contents: Contents, repository: str, standing: str, digest: str) -> bool:
+    """Whether a manifest has that digest, too: there are two kinds."""
+    return standing == digest or same_digest(contents.body(repository, standing).content, digest)
 
 
 def _check(contents: Contents, found: Inventory, planned: Plan, digests: Sequence[str]) -> None:

@@ -53,6 +53,7 @@ def grow(name: str, *, default: Address, pattern: str | None, timeout: float, li
             alone={digest: held.bytes_alone(held.tags_of(digest)) for digest in names},
             platforms=_woods(contents, held, names),
             unread={tag: held.unread[tag] for tag in matching(held.unread, pattern)},
+            unlisted=held.unlisted,
         )
 
 

@@ -6,6 +6,7 @@ from devreg.actions.reach import open_registry
 from devreg.engine.client import Engine
 from devreg.model.address import Address
 from devreg.model.reference import Reference
+from devreg.model.wire import digest_of
 
 _HUB = Address("docker.io")
 
@@ -20,8 +21,8 @@ def newer(engine: Engine, name: Reference, *, timeout: float) -> str | None:
 
     Raises NotFound, NotAuthorized, RegistryUnreachable, EngineUnreachable.
     """
-    digest = name.digest or offered(name, timeout)
-    return None if digest in _held(engine, name) else digest
+    digests = (name.digest,) if name.digest else offered(name, timeout)
+    return digests[0] if set(digests).isdisjoint(_held(engine, name)) else None
 
 
 def _held(engine: Engine, name: Reference) -> tuple[str, ...]:
@@ -30,8 +31,12 @@ def _held(engine: Engine, name: Reference) -> tuple[str, ...]:
     return held(engine, name)
 
 
-def offered(name: Reference, timeout: float) -> str:
-    """The digest that the registry has for a name."""
+def offered(name: Reference, timeout: float) -> tuple[str, ...]:
+    """The digest that the registry has for a name, and its sha256 where that is another: engines may go by either."""
     asked = name.within(_HUB)
     with open_registry(asked.home, timeout=timeout) as opened:
-        return opened.head_manifest(asked.repository, asked.version).digest
+        digest = opened.head_manifest(asked.repository, asked.version).digest
+        if digest.startswith("sha256:"):
+            return (digest,)
+        content, _, _ = opened.manifest_body(asked.repository, digest)
+        return digest, digest_of(content)

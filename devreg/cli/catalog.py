@@ -12,7 +12,7 @@ from devreg.cli import unread as unreadable
 from devreg.cli.options import Json, Registry, settings, timeout
 from devreg.model.address import Address
 from devreg.model.errors import UsageError
-from devreg.model.listing import Repository, Tag
+from devreg.model.listing import Repository, Tag, held
 from devreg.model.selection import Order, select
 from devreg.model.since import since
 from devreg.output import console, document, tables
@@ -58,7 +58,7 @@ def repos(
     where = Address.parse(settings.get("registry", registry if address is None else address).value)
     with reporting() as listener:
         coming = action.repositories(where, timeout=timeout(), pattern=pattern, details=details, listen=listener)
-        found: Iterable[Repository] = list(coming) if details or as_json else coming
+        found: Iterable[Repository] = held(coming) if details or as_json else coming
     unread = [(each.name, each.error) for each in found if each.error] if details else []
     if as_json:
         rows = found if details else [{"name": each.name} for each in found]

@@ -70,6 +70,8 @@ def prune(
             document.success("prune", data(plans, []), ok=not left, errors=unread.errors(left))
         else:
             plan_view.plans(plans)
+            for line in (line for plan in plans for line in plan_view.blind_spots(plan)):
+                console.note(line)
             empty = all(each.is_empty for each in plans)
             console.note("nothing to do" if empty else "nothing was changed: --apply does it")
         unread.end(left)

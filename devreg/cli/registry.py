@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devreg.cli import registry_files, registry_user
 from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
+from devreg.model import server_choices, server_tls
 from devreg.model.server import ImagesFrom, Listen, ServerImages
+from devreg.model.server_tls import Certificate, Tls
 from devreg.output import console, document, tables
 
 if TYPE_CHECKING:
@@ -46,6 +49,25 @@ def up(
         str | None, typer.Option("--user", "-u", metavar="NAME", help="The first user.", show_default="your name here")
     ] = None,
     password_stdin: PasswordStdin = False,
+    tls: Annotated[
+        str | None,
+        typer.Option(metavar="self-signed|CERT,KEY|off", help="How to speak TLS.", show_default="off, or as it is"),
+    ] = None,
+    domain: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name that its certificate is for; repeatable.", show_default=False),
+    ] = None,
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", help="Let passwords cross the network in the clear.")
+    ] = False,
+    external_auth: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Have another service check passwords; `off` ends that.", show_default=False),
+    ] = None,
+    external_auth_ca: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Who vouches for that service, instead of the system's.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start the registry, or bring it to the wanted state. A second call changes nothing."""
@@ -61,14 +83,27 @@ def up(
         images_from=images_from,
         user=own_name() if user is None else user,
         password=password(from_stdin=True, prompt="") if password_stdin else None,
+        tls=None if tls is None else _tls(tls),
+        domains=tuple(map(server_choices.domain, domain or ())),
+        external_auth=None if external_auth is None else server_choices.external_auth(external_auth),
+        external_auth_ca=external_auth_ca and str(Path(external_auth_ca).absolute()),
+        plain_http=plain_http,
     )
     with reporting() as listener:
         done = serve.up(open_engine(), wish, listener)
     if as_json:
-        data = {**vars(done.status), "user": done.user, "password": done.password}
+        data = {**vars(done.status), "user": done.user, "password": done.password, "authority": done.authority}
         document.success("registry up", data, changed=done.changed)
     else:
         _tell(done)
+
+
+def _tls(text: str) -> Tls | Certificate:
+    """What `--tls` says; files by paths that mean the same wherever the next `up` is called."""
+    found = server_tls.parse(text)
+    if isinstance(found, Tls):
+        return found
+    return Certificate(str(Path(found.chain).absolute()), str(Path(found.key).absolute()))
 
 
 def _tell(done: ServerUp) -> None:
@@ -76,6 +111,10 @@ def _tell(done: ServerUp) -> None:
     console.result(f"the registry answers at {address}{'' if done.changed else '; nothing had to be changed'}")
     if done.password:
         console.result(f"user {done.user}, password {done.password} (shown only now)")
+    if done.status.certificate_ends:
+        console.note(f"its certificate is good until {done.status.certificate_ends[:10]}; `up` renews it")
+    if done.authority:
+        console.note(f"clients trust it by its authority: `devreg trust {address} --ca {done.authority}`")
     default = settings.get("registry").value == address
     if not default:
         console.note(f"to make it your default: `devreg config set registry {address}`")
@@ -124,7 +163,11 @@ def status(as_json: Json = False) -> None:
     word = "healthy" if state.healthy else "running, but does not answer" if state.running else "not running"
     rows = [("state", word), ("address", state.address or "-")]
     rows += [(f"{role} image", image) for role, image in state.images.items()]
-    rows += [("users", ", ".join(state.users) or "-"), ("data", f"volume {state.volume}" if state.volume else "-")]
+    rows += [("TLS", f"{state.tls}, until {state.certificate_ends[:10]}" if state.certificate_ends else state.tls)]
+    rows += [
+        ("users", state.external_auth or ", ".join(state.users) or "-"),
+        ("data", f"volume {state.volume}" if state.volume else "-"),
+    ]
     tables.pairs(rows)
 
 

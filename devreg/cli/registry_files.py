@@ -10,8 +10,9 @@ import typer
 
 from devreg.cli.options import Json, settings
 from devreg.model.errors import RefusedOverwrite, UsageError
-from devreg.model.rendered import File, Target
-from devreg.model.server import S3, Listen, Nfs, ServerImages, checked_domain, checked_image, checked_path
+from devreg.model.rendered import File, Site, Target
+from devreg.model.server import S3, Listen, Nfs, ServerImages, checked_image, checked_path
+from devreg.model.server_choices import domain as checked_domain
 from devreg.model.server_tls import Certificate, parse
 from devreg.output import console, document
 
@@ -35,7 +36,7 @@ def render(
         str | None, typer.Option(metavar="NAME", help="The name that clients use.", show_default="any")
     ] = None,
     tls: Annotated[
-        str, typer.Option(metavar="CERT,KEY|off", help="nginx speaks TLS with these files, or a proxy before it does.")
+        str, typer.Option(metavar="CERT,KEY|off", help="Files with which nginx speaks TLS; off: a proxy does.")
     ] = "off",
     listen: Annotated[
         str | None,
@@ -61,25 +62,27 @@ def render(
 
     The first lines of each file say what to do with it. A file that somebody has edited is left alone.
     """
-    from devreg.actions import render as action
-    from devreg.server.targets import Site
-
-    images = ServerImages(*(checked_image(settings.get(key).value) for key in ("registry_image", "nginx_image")))
     shared = _shared(storage, bucket, region, endpoint, export)
     if replicas > 1 and shared is None:
         raise UsageError(
             "several registries need storage that they share", hint="--storage s3 or nfs, or leave out --replicas"
         )
     site = Site(
-        images=images,
+        images=ServerImages(*(checked_image(settings.get(key).value) for key in ("registry_image", "nginx_image"))),
         domain=None if domain is None else checked_domain(domain),
         certificate=_certificate(tls, target),
         listen=Listen.parse(listen or ":80"),
         storage=shared,
         replicas=replicas,
     )
+    _render(target, site, folder, force=force, as_json=as_json)
+
+
+def _render(target: Target, site: Site, folder: Path | None, *, force: bool, as_json: bool) -> None:
+    from devreg.actions import render as action
+
     files = action.rendered(target, site)
-    changes = [] if folder is None else action.plan(files, folder)
+    changes = () if folder is None else action.plan(files, folder)
     _refuse_edited(changes, force)
     changed = action.write(changes)
     if as_json:

@@ -42,6 +42,8 @@ def tree(
         document.success("tree", found, ok=not left, errors=unread.errors(left))
     elif found.costs:
         tree_view.forest(found)
+        if found.unlisted:
+            console.note(f"what refers to the images, such as signatures, is not counted: {found.unlisted}")
     elif not left:
         console.note("no tags" if pattern is None else "no tags that match")
     unread.end(left)

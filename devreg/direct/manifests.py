@@ -10,6 +10,7 @@ from devreg.model.content import Content
 from devreg.model.errors import NotFound, RefusedOverwrite
 from devreg.model.manifest import Descriptor
 from devreg.model.oci_layout import Root
+from devreg.model.wire import same_digest
 from devreg.registry.at_once import do_all
 
 SENT_AT_ONCE = 3
@@ -47,7 +48,7 @@ def name(placer: Placer, manifest: Raised, tag: str, *, no_clobber: bool = False
     Raises RefusedOverwrite where `no_clobber` and the tag stands for another; UploadFailed and so on.
     """
     its, now = manifest.descriptor, present(placer, tag)
-    if now == its.digest:
+    if now is not None and same_digest(manifest.body, now):  # whichever kind of digest either of them is known by
         return False
     if now is not None and no_clobber:
         raise clobbered(placer, tag, now, its.digest)

@@ -16,7 +16,7 @@ from docker.models.containers import Container as DockerContainer
 from devreg.engine.client import Engine
 from devreg.engine.errors import translated
 from devreg.model.errors import NotFound, RefusedOverwrite, ServerError
-from devreg.model.server import LABEL_DEFINITION, LABEL_ROLE, Container, Listen
+from devreg.model.server import LABEL_CHOICES, LABEL_DEFINITION, LABEL_ROLE, Container, Listen
 
 # Any: the SDK's type stubs keep the name of this dict's type to themselves.
 _RESTART: Any = {"Name": "unless-stopped"}
@@ -55,6 +55,7 @@ class Found:
     fingerprint: str
     running: bool
     listen: Listen | None
+    choices: str = ""
 
 
 def find(engine: Engine) -> dict[str, Found]:
@@ -88,7 +89,11 @@ def create(engine: Engine, container: Container, network: str) -> str:
             network=network,
             ports={f"{container.inner_port}/tcp": (listen.ip, listen.port)} if (listen := container.publish) else {},
             volumes={volume: {"bind": path, "mode": "rw"} for path, volume in container.mounts.items()},
-            labels={LABEL_ROLE: container.role, LABEL_DEFINITION: container.fingerprint},
+            labels={
+                LABEL_ROLE: container.role,
+                LABEL_DEFINITION: container.fingerprint,
+                LABEL_CHOICES: container.choices,
+            },
             restart_policy=_RESTART,
             security_opt=["no-new-privileges"],
             log_config=docker.types.LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
@@ -152,16 +157,23 @@ def read(engine: Engine, id: str, path: str) -> str | None:
         return None
 
 
-def replace(engine: Engine, id: str, path: str, before: str, after: str, *, gid: int) -> bool:
+def put_secret(engine: Engine, id: str, path: str, text: str) -> None:
+    """Write a file that only root may read into a container, running or not: into its volume where one is mounted."""
+    with _translated(f"write {path}"):
+        _get(engine, id).put_archive("/", _archive({path: text}, mode=0o600))
+
+
+def replace(engine: Engine, id: str, path: str, before: str, after: str, *, gid: int | None) -> bool:
     """Replace a file in a running container if it still has the text `before`; False when somebody was faster.
 
-    In one step: readers see the old text or the new, never half of it. The file is the group's to read and nobody
-    else's.
+    In one step: readers see the old text or the new, never half of it. The file is the group's to read, for None
+    root's alone.
     """
     container = _get(engine, id)
     token = secrets.token_hex(8)
     with _translated(f"write {path} in {container.name}"):
-        archive = _archive({f"{path}.{token}.old": before, f"{path}.{token}.new": after}, mode=0o640, gid=gid)
+        texts = {f"{path}.{token}.old": before, f"{path}.{token}.new": after}
+        archive = _archive(texts, mode=0o600 if gid is None else 0o640, gid=gid or 0)
         container.put_archive("/", archive)
         code, _ = container.exec_run(["sh", "-c", _SWAP, "sh", path, f"{path}.{token}"])
     if code not in (0, _SOMEBODY_WAS_FASTER):
@@ -223,6 +235,7 @@ def _found(container: DockerContainer) -> Found:
         fingerprint=container.labels.get(LABEL_DEFINITION, ""),
         running=container.status == "running",
         listen=next(_bindings(container.attrs), None),
+        choices=container.labels.get(LABEL_CHOICES, ""),
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from devreg.host import files
+from devreg.host.state import MACHINE_STATE, state_folder
 from devreg.model.address import Address
 from devreg.model.errors import ConfigUnusable
 from devreg.model.tls import Certificates
@@ -76,9 +77,16 @@ def of(address: Address) -> Certificates:
 
 
 def _roots() -> tuple[Path, ...]:
-    """The machine's folder, and that of the user's own engine."""
+    """The machine's folder, that of the user's own engine, and where `registry up` puts its own authority: root's
+    for everybody, and the user's."""
     own = Path(platformdirs.user_config_dir()) / "docker"
-    return Path("/etc/docker/certs.d"), own / "certs.d"
+    roots = (Path("/etc/docker/certs.d"), own / "certs.d", MACHINE_STATE / "certs.d", own_root())
+    return tuple(dict.fromkeys(roots))
+
+
+def own_root() -> Path:
+    """Such a folder of devreg's, which no engine reads: for the authorities of servers that devreg runs."""
+    return state_folder() / "certs.d"
 
 
 def vouches(certificate: bytes) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
@@ -40,6 +41,15 @@ def read(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise _unusable("read", path, error) from error
+
+
+def everybody_may_read(path: Path) -> bool:
+    """Whether it is a regular file that all users may read; not so a pipe, such as a shell's `<(…)`, nor nothing."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH)
 
 
 def modified(path: Path) -> float:

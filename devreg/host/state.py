@@ -11,10 +11,12 @@ import platformdirs
 from devreg.host.files import is_root, read, remove, sweep, write_atomic
 from devreg.model.errors import ConfigUnusable
 
+MACHINE_STATE = Path("/var/lib/devreg")
+
 
 def state_folder() -> Path:
     """The machine's for root (/var/lib/devreg), the user's own for everybody else."""
-    return Path("/var/lib/devreg") if is_root() else Path(platformdirs.user_state_dir("devreg", appauthor=False))
+    return MACHINE_STATE if is_root() else Path(platformdirs.user_state_dir("devreg", appauthor=False))
 
 
 class Record:

@@ -36,6 +36,7 @@ class Plan:
 
     `loose`: those of them that no tag leads to. `frees`: the bytes that garbage collection frees then, at most: other
     repositories may have the same content. `unread`: why tags could not be read; while there are any, no manifest goes.
+    `unlisted`: why nobody knows what else refers to the manifests: it stays behind; empty where that is known.
     """
 
     repository: str
@@ -44,6 +45,7 @@ class Plan:
     loose: tuple[str, ...] = ()
     frees: int = 0
     unread: Mapping[str, str] = field(default_factory=dict)
+    unlisted: str = ""
 
     @property
     def going(self) -> tuple[Fate, ...]:
@@ -152,6 +154,7 @@ def planned(
         tuple(digest for digest in inventory.loose if digest in deleted and digest not in tagged),
         freed(holdings.nodes, deleted),
         holdings.unread,
+        holdings.unlisted if deleted else "",
     )
 
 

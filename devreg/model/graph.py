@@ -25,13 +25,15 @@ class Holdings:
     """What a repository holds. `digests`: of each tag that could be read; `unread`: why the others could not.
 
     `nodes`: every manifest by its digest; one that is missing holds nothing. While tags are unread, what only the
-    others lead to is at most what is told here.
+    others lead to is at most what is told here. `unlisted`: why the registry does not let us see what refers to them,
+    although it may know; empty where it does, or has no list of that.
     """
 
     repository: str
     digests: Mapping[str, str]
     nodes: Mapping[str, Node]
     unread: Mapping[str, str] = field(default_factory=dict)
+    unlisted: str = ""
 
     def manifests(self, digest: str) -> tuple[str, ...]:
         """The digests of a manifest and of all that it leads to, itself first."""

@@ -65,6 +65,7 @@ class Forest:
 
     `costs` are of the tags that were wanted, `alone` by digest: of what only that digest's tags lead to, all together.
     `unread`: why other tags could not be read; while there are any, what is told to be alone is at most so much.
+    `unlisted`: why what refers to the images is not counted; empty where it is.
     """
 
     repository: str
@@ -73,6 +74,7 @@ class Forest:
     alone: dict[str, int]
     platforms: tuple[Wood, ...]
     unread: dict[str, str]
+    unlisted: str = ""
 
 
 def tree(images: Iterable[Grown], depth: int = 0) -> tuple[Branch, ...]:

@@ -5,8 +5,15 @@ Sizes in bytes; times as RFC 3339 UTC text; digests with their algorithm. Field 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
+
+from devreg.model.errors import RegistryUnreachable
+
+MAX_HELD = 200_000
+"""Repositories that are held at once, for one document or one table. Names alone are printed as they come."""
 
 
 @dataclass(frozen=True)
@@ -45,3 +52,14 @@ class Tag:
     kind: Literal["image", "index", "schema1", "artifact"] | None = None
     also: tuple[str, ...] = ()
     referrers: int | None = None
+
+
+def held(rows: Iterable[Repository]) -> list[Repository]:
+    """All rows. Raises RegistryUnreachable for more than MAX_HELD."""
+    found = list(islice(rows, MAX_HELD + 1))
+    if len(found) > MAX_HELD:
+        raise RegistryUnreachable(
+            f"the registry lists more than {MAX_HELD} repositories, more than devreg holds at once",
+            hint="list the names alone, without --details and --json, or fewer: --filter GLOB",
+        )
+    return found

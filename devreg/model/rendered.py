@@ -7,6 +7,9 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from devreg.model.server import S3, Listen, Nfs, ServerImages
+from devreg.model.server_tls import Certificate
+
 _STAMP = re.compile(r"# devreg sha256:([0-9a-f]{64}) .*\n")
 
 
@@ -17,6 +20,21 @@ class Target(str, Enum):
     COMPOSE = "compose"
     SWARM = "swarm"
     NGINX = "nginx"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What somebody wants of the server. `domain`: None for every name that no other site of the nginx has.
+
+    `storage`: None for a volume of one machine, with which there can be one registry only.
+    """
+
+    images: ServerImages
+    listen: Listen
+    domain: str | None = None
+    certificate: Certificate | None = None
+    storage: S3 | Nfs | None = None
+    replicas: int = 1
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,11 @@ class StepResult:
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """The registry server as it is now. `address` is None when it was never started; `volume` holds the data."""
+    """The registry server as it is now. `address` is None when it was never started; `volume` holds the data.
+
+    `tls`: off, self-signed or given, with the time at which the certificate ends. `external_auth`: the URL that checks
+    passwords, None where the registry's own `users` count.
+    """
 
     running: bool
     healthy: bool
@@ -114,16 +118,23 @@ class ServerStatus:
     images: dict[str, str]
     users: tuple[str, ...]
     volume: str | None
+    tls: str = "off"
+    certificate_ends: str | None = None
+    external_auth: str | None = None
 
 
 @dataclass(frozen=True)
 class ServerUp:
-    """What `registry up` did. `password` is set only when it was generated now, to be shown once."""
+    """What `registry up` did. `password` is set only when it was generated now, to be shown once.
+
+    `authority`: the file of the server's own CA, which clients are to be given.
+    """
 
     status: ServerStatus
     changed: bool
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    authority: str | None = None
 
 
 @dataclass(frozen=True)

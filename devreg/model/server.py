@@ -16,6 +16,7 @@ from devreg.model.server_tls import Certificate
 LABEL_ROLE = "io.devreg.role"
 LABEL_DEFINITION = "io.devreg.definition"
 LABEL_MADE = "io.devreg.made"
+LABEL_CHOICES = "io.devreg.choices"
 
 Role = Literal["registry", "nginx"]
 
@@ -24,13 +25,6 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _PATH = re.compile(r"/[A-Za-z0-9._/@+-]*")
 _URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@\[\]-]*")
-
-
-def checked_domain(text: str) -> str:
-    """A host's name. Raises UsageError."""
-    if not _HOST.fullmatch(text):
-        raise UsageError(f"{text!r} is no name of a host", hint="write it as registry.example.com")
-    return text
 
 
 def checked_path(text: str) -> str:
@@ -61,6 +55,11 @@ class Listen:
     def is_loopback(self) -> bool:
         """Whether only this machine can connect."""
         return ipaddress.ip_address(self.ip).is_loopback
+
+    @property
+    def is_unspecified(self) -> bool:
+        """Whether it is every address of this machine."""
+        return ipaddress.ip_address(self.ip).is_unspecified
 
     @property
     def address(self) -> str:
@@ -160,15 +159,21 @@ class Front:
     `listen` and `upstream` are what nginx calls so: addresses, with `ssl` where there is a `certificate`; and the
     registry's, `unix:PATH` or `ADDR:PORT`. `checker` is where nginx asks itself whether a password is right.
     `resolver`: the name server to ask again and again where `upstream` is, for registries that come and go.
+    `rules_file`: lines of nginx's `map` that say to which repositories users may push; it may be missing.
+    `external_auth`: a URL that checks passwords instead of `users_file`; with https by the authorities in
+    `external_auth_ca`.
     """
 
     listen: tuple[str, ...]
     upstream: str
     users_file: str
+    rules_file: str | None = None
     checker: str = "127.0.0.1:5001"
     server_name: str | None = None
     certificate: Certificate | None = None
     resolver: str | None = None
+    external_auth: str | None = None
+    external_auth_ca: str | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +190,7 @@ class NginxProcess:
 class Container:
     """One container: everything the engine has to be told. `mounts` and `files` are keyed by the path inside.
 
+    `choices`: what `up` was told, for the next one to go by (`server_choices`).
     `command` replaces the image's entrypoint. `inner_port` is the port that `publish` leads to.
     """
 
@@ -197,6 +203,7 @@ class Container:
     user: str | None = None
     publish: Listen | None = None
     inner_port: int | None = None
+    choices: str = ""
 
     @property
     def fingerprint(self) -> str:

@@ -27,15 +27,21 @@ class Certificates:
 
 @dataclass(frozen=True)
 class Connection:
-    """A way to reach one registry. `secrets_over_http`: whether credentials may go over plain HTTP."""
+    """A way to reach one registry. `secrets_over_http`: whether credentials may go over plain HTTP.
+
+    `token_hosts`: the hosts, as `Address` spells them, that may get them for a token, beside the registry's own.
+    """
 
     address: Address
     tls: Tls
     secrets_over_http: bool
     certificates: Certificates = Certificates()
+    token_hosts: tuple[str, ...] = ()
 
 
-def connection(address: Address, *, trusted: bool, certificates: Certificates | None = None) -> Connection:
+def connection(
+    address: Address, *, trusted: bool, certificates: Certificates | None = None, token_hosts: tuple[str, ...] = ()
+) -> Connection:
     """Explicit scheme > loopback > trusted as insecure by the engine > verified HTTPS only.
 
     `trusted` is the engine's word about this address. Credentials over plain HTTP are for loopback and trusted hosts
@@ -46,6 +52,7 @@ def connection(address: Address, *, trusted: bool, certificates: Certificates | 
         _tls(address, trusted),
         secrets_over_http=trusted or address.is_loopback,
         certificates=certificates or Certificates(),
+        token_hosts=token_hosts,
     )
 
 

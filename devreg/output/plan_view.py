@@ -58,6 +58,14 @@ def announced(registry: str, plan: Plan) -> Iterator[str]:
         yield f"  and {len(lines) - _SHOWN} more such"
     if more := len([digest for digest in plan.manifests if digest not in tags and digest not in plan.loose]):
         yield f"  {_number(more, 'manifest')} that only these lead to"
+    yield from blind_spots(plan)
+
+
+def blind_spots(plan: Plan) -> Iterator[str]:
+    """What nobody knows of a plan, line by line."""
+    if plan.unlisted:
+        yield f"{plan.repository}: signatures and the like that have no tag stay behind, for they cannot be listed:"
+        yield f"  {console.inert(plan.unlisted)}"
 
 
 def outcomes(done: Sequence[Outcome], registries: Sequence[str]) -> None:

@@ -12,13 +12,14 @@ import httpx
 from devreg.model.content import Content
 from devreg.model.credentials import Credentials
 from devreg.model.errors import NotAuthorized, NotFound, RegistryUnreachable
-from devreg.model.manifest import ACCEPTED, DOCKER_SCHEMA1_SIGNED, OCI_INDEX, Descriptor, Manifest, parse_manifest
+from devreg.model.manifest import ACCEPTED, DOCKER_SCHEMA1_SIGNED, Descriptor, Manifest, parse_manifest
 from devreg.model.tls import Connection, Tls
 from devreg.model.wire import digest_of, is_digest, json_object, same_digest, unusable
+from devreg.registry import pages
 from devreg.registry.download import Download
 from devreg.registry.lane import Answer
-from devreg.registry.pages import names
 from devreg.registry.probe import SpeaksHttps, check_registry
+from devreg.registry.referrers import listed
 from devreg.registry.retries import ONE_TRY, WRITING, patiently
 from devreg.registry.session import Session
 from devreg.registry.upload import upload
@@ -89,7 +90,7 @@ class Registry:
 
     def repositories(self) -> Iterator[str]:
         """The name of every repository, page by page. Many registries keep this list to themselves."""
-        return names(
+        return pages.names(
             self._session,
             "/v2/_catalog",
             "repositories",
@@ -98,8 +99,12 @@ class Registry:
         )
 
     def tags(self, repository: str) -> Iterator[str]:
-        """Every tag of a repository, in the registry's order, page by page; a repository may have none."""
-        return names(self._session, _path(repository, "tags", "list"), "tags", doing=f"list the tags of {repository}")
+        """Every tag of a repository, in the registry's order, page by page; a repository may have none.
+
+        No more than MAX_TAGS: whoever asks holds them all.
+        """
+        path, doing = _path(repository, "tags", "list"), f"list the tags of {repository}"
+        return pages.names(self._session, path, "tags", doing=doing, most=pages.MAX_TAGS)
 
     def manifest(self, repository: str, reference: str) -> Manifest:
         """The manifest that a tag or digest stands for, checked against its digest."""
@@ -143,16 +148,8 @@ class Registry:
         return Download(self._session, repository, _path(repository, "blobs", descriptor.digest), descriptor)
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...] | None:
-        """What refers to a manifest: signatures, attestations, SBOMs (OCI distribution-spec, "Listing Referrers").
-
-        None where the registry has no such list.
-        """
-        path = _path(repository, "referrers", digest)
-        try:
-            answer = self._session.read("GET", path, doing=f"list what refers to {digest}", kind="referrers")
-        except NotFound:
-            return None
-        return parse_manifest(answer.body, media_type=OCI_INDEX, digest=digest_of(answer.body)).children
+        """What refers to a manifest: signatures, attestations, SBOMs. None where the registry has no such list."""
+        return listed(self._session, _path(repository, "referrers", digest), doing=f"list what refers to {digest}")
 
     def delete_manifest(self, repository: str, digest: str) -> None:
         """Delete a manifest with every tag on it. Raises NotFound also where the registry has deleting turned off."""
@@ -243,7 +240,7 @@ class Registry:
         if not response.is_success:
             raise not_taken(self._session, response, body, doing)
         digest = reference if is_digest(reference) else digest_of(body)
-        check_digest(response, digest)
+        check_digest(response, digest, body)
         return digest
 
     def _ask_manifest(self, method: str, repository: str, reference: str) -> Answer:

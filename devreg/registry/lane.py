@@ -17,7 +17,8 @@ from typing import NamedTuple
 import httpx
 from httptools import HttpParserError, HttpResponseParser
 
-from devreg.registry.transport import MAX_BODY, MAX_SECONDS
+from devreg.registry import deadline
+from devreg.registry.transport import MAX_BODY
 
 _PIECE = 65536
 _MAX_HEADERS = 65536
@@ -35,7 +36,8 @@ class Lane:
     """Asks one server. Safe to use from several threads."""
 
     def __init__(self, origin: httpx.URL, tls: Callable[[], ssl.SSLContext] | None, *, timeout: float) -> None:
-        """`tls` gives what HTTPS has to be like, None for a server without; `timeout` in seconds, for each wait."""
+        """`tls` gives what HTTPS has to be like, None for a server without; `timeout` in seconds, for each wait
+        and for the head of each answer."""
         self._origin = origin
         self._host = origin.netloc.decode("ascii")
         self._tls = tls
@@ -53,7 +55,7 @@ class Lane:
             return None
         try:
             line.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
-            answer = _Reading(method).all_of(line)
+            answer = _Reading(method).all_of(line, self._timeout)
         except (OSError, HttpParserError, UnicodeError):
             line.close()
             return None
@@ -102,13 +104,13 @@ class _Reading:
         self._is_whole = False
         self.stays_open = False
 
-    def all_of(self, line: socket.socket) -> _Reading:
-        """Read it from `line`. It has to come within MAX_SECONDS: the time-out of `line` is for each wait only, so a
-        server that drips would hold us for ever. Raises OSError and HttpParserError."""
-        deadline = time.monotonic() + MAX_SECONDS
+    def all_of(self, line: socket.socket, timeout: float) -> _Reading:
+        """Read it from `line`: its head within `timeout` seconds, the rest as everywhere. The time-out of `line` is for
+        each wait only, so a server that drips would hold us for ever. Raises OSError and HttpParserError."""
+        begun = time.monotonic()
         received = 0
         while not self._is_whole:
-            if time.monotonic() > deadline:
+            if time.monotonic() - begun > (deadline.MAX_SECONDS if self._has_headers else timeout):
                 raise TimeoutError
             piece = line.recv(_PIECE)
             received += len(piece)

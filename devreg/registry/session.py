@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 
@@ -36,8 +36,9 @@ class Challenged(Exception):
 class Session:
     """The requests to one registry over one scheme. Safe to use from several threads.
 
-    `timeout` in seconds, for each wait; the answer to a body may take 15 minutes. `largest_body`: the bytes that one
-    request should have at most, None for no limit; whoever finds out that there is one sets it.
+    `timeout` in seconds, for each wait and for the head of each answer; that to a body may take 15 minutes.
+    `largest_body`: the bytes that one request should have at most, None for no limit; whoever finds out that there is
+    one sets it.
     """
 
     def __init__(
@@ -93,24 +94,34 @@ class Session:
         return response
 
     def read(
-        self, method: str, path: str, *, doing: str, headers: Mapping[str, str] | None = None, kind: str
+        self,
+        method: str,
+        path: str,
+        *,
+        doing: str,
+        headers: Mapping[str, str] | None = None,
+        kind: str,
+        also: Container[int] = (),
     ) -> Answer:
         """As `send`, for a small answer, by the short way if possible. `kind`: what is asked for, such as "blobs".
 
-        Registries that keep a kind elsewhere redirect each of its requests: after the first, `send` alone is used.
+        `also`: statuses of answers that are wanted although they are no success. Registries that keep a kind elsewhere
+        redirect each of its requests: after the first, `ask` alone is used.
         """
         if self._lane is not None and kind not in self._led_away:
             known = self._auth.known(method, path)
             own = {**self._headers, **(headers or {}), **({"Authorization": known} if known else {})}
             answer = self._lane.ask(method, path, own)
-            if answer is not None and answer.status == 200:
+            if answer is not None and (answer.status == 200 or answer.status in also):
                 return answer
             if answer is not None and 300 <= answer.status < 400:
                 self._led_away.add(kind)
             if answer is not None and answer.status in (403, 404, 405):
                 refused = httpx.Response(answer.status, headers=list(answer.headers.items()), content=answer.body)
                 raise self.refusal(refused, doing=doing)
-        response = self.send(method, path, doing=doing, headers=headers)
+        response = self.ask(method, path, headers=headers)
+        if not response.is_success and response.status_code not in also:
+            raise self.refusal(response, doing=doing)
         return Answer(response.status_code, response.headers, response.content)
 
     @contextmanager

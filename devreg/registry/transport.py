@@ -6,8 +6,8 @@ for all of them.
 
 from __future__ import annotations
 
+import math
 import ssl
-import time
 from threading import Lock
 
 import httpx
@@ -16,14 +16,12 @@ from httpx_retries import Retry, RetryTransport
 from devreg.model.errors import RegistryUnreachable
 from devreg.model.tls import Certificates, Connection, Tls
 from devreg.model.wire import unusable
+from devreg.registry import deadline
 from devreg.registry.origin import shown
 from devreg.registry.proxies import proxy_for
 
 MAX_BODY = 8 * 2**20
 """Bytes. Manifests are limited to 4 MiB by the distribution-spec; the longest lists and configs stay below, too."""
-
-MAX_SECONDS = 300
-"""For one whole answer: httpx' own limit is for each piece, so a server that drips would hold us for ever."""
 
 RETRY = Retry(
     total=4,
@@ -54,7 +52,7 @@ class _Transport(httpx.BaseTransport):
     def __init__(self, connection: Connection, scheme: str) -> None:
         self._connection = connection
         self._scheme = scheme
-        self._pools: dict[tuple[bool, bool, str | None], httpx.HTTPTransport] = {}
+        self._pools: dict[tuple[bool, bool, str | None], deadline.BoundedTransport] = {}
         self._lock = Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -66,7 +64,9 @@ class _Transport(httpx.BaseTransport):
             )
         response = self._pool(request.url).handle_request(request)
         if request.extensions.get(STREAMED) and response.is_success:
+            deadline.allow(response, math.inf)
             return response
+        deadline.allow(response, deadline.MAX_SECONDS)
         try:
             body = _whole(response)
         finally:
@@ -80,14 +80,14 @@ class _Transport(httpx.BaseTransport):
         for pool in self._pools.values():
             pool.close()
 
-    def _pool(self, url: httpx.URL) -> httpx.HTTPTransport:
+    def _pool(self, url: httpx.URL) -> deadline.BoundedTransport:
         # Trusted as insecure is the registry, not the token server or the storage that it sends us to.
         own = url.host == self._connection.address.host
         verified, proxy = self._connection.tls is Tls.VERIFIED or not own, proxy_for(url)
         with self._lock:
             if (verified, own, proxy) not in self._pools:
                 context = _context(verified, self._connection.certificates if own else Certificates())
-                self._pools[verified, own, proxy] = httpx.HTTPTransport(verify=context, proxy=proxy)
+                self._pools[verified, own, proxy] = deadline.BoundedTransport(verify=context, proxy=proxy)
             return self._pools[verified, own, proxy]
 
 
@@ -120,12 +120,9 @@ def _whole(response: httpx.Response) -> bytes:
     """The body, without its compression. A bomb goes off in pieces: one of them has 64 MiB at most."""
     if response.headers.get("Content-Encoding", "identity") not in ("identity", "gzip"):
         raise unusable("it is compressed in a way that was not asked for")
-    deadline = time.monotonic() + MAX_SECONDS
     body = bytearray()
     for piece in response.iter_bytes():
         body += piece
         if len(body) > MAX_BODY:
             raise unusable(f"it is longer than {MAX_BODY // 2**20} MiB")
-        if time.monotonic() > deadline:
-            raise unusable(f"it did not end within {MAX_SECONDS} seconds")
     return bytes(body)

@@ -8,7 +8,7 @@ from contextlib import suppress
 import httpx
 
 from devreg.model.errors import DevregError, UploadFailed
-from devreg.model.wire import error_codes, printable, unusable
+from devreg.model.wire import error_codes, is_digest, printable, same_digest, unusable
 from devreg.registry.refusals import described
 from devreg.registry.retries import ONE_TRY
 from devreg.registry.session import Session
@@ -92,10 +92,11 @@ def not_taken(session: Session, response: httpx.Response, body: bytes, doing: st
     )
 
 
-def check_digest(response: httpx.Response, digest: str) -> None:
-    """Raise UploadFailed where the registry has stored something else than was sent."""
+def check_digest(response: httpx.Response, digest: str, content: bytes | None = None) -> None:
+    """Raise UploadFailed where the registry has stored something else than was sent. It may tell another kind of digest
+    of `content`."""
     told = response.headers.get("Docker-Content-Digest", digest)
-    if told != digest:
+    if told != digest and not (content is not None and is_digest(told) and same_digest(content, told)):
         raise UploadFailed(
             f"the registry has stored {printable(told)} where {digest} was sent",
             hint="push again; if it stays so, look at what stands between (proxy, load balancer)",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from threading import Lock
 
 from devreg.model import schema1
 from devreg.model.body import Body
-from devreg.model.errors import DevregError, NotFound
+from devreg.model.errors import DevregError, NotAuthorized, NotFound
 from devreg.model.events import Counted, Listener, silent
 from devreg.model.graph import Holdings, Node
 from devreg.model.manifest import Descriptor, Manifest
@@ -18,9 +17,6 @@ from devreg.remote.contents import Contents, parsed
 
 MAX_MANIFESTS = 10_000
 """That one tag leads to. Real indexes name a few dozen."""
-
-MAX_TAGS = 200_000
-"""Of a repository."""
 
 _ELSEWHERE = ("foreign", "nondistributable")  # in the media type of layers that no registry stores
 
@@ -33,9 +29,7 @@ def holdings(
     A tag that cannot be read is told in `unread`. Raises NotFound, NotAuthorized and RegistryUnreachable where the
     tags cannot be listed.
     """
-    names = list(islice(contents.registry.tags(repository), MAX_TAGS + 1)) if tags is None else list(tags)
-    if len(names) > MAX_TAGS:
-        raise unusable(f"more than {MAX_TAGS} tags in {repository}")
+    names = list(contents.registry.tags(repository) if tags is None else tags)
     reader = _Reader(contents, repository)
     digests: dict[str, str] = {}
     unread: dict[str, str] = {}
@@ -45,7 +39,7 @@ def holdings(
             unread[tag] = why
         else:
             digests[tag] = digest
-    return Holdings(repository, digests, reader.nodes, unread)
+    return Holdings(repository, digests, reader.nodes, unread, reader.unlisted)
 
 
 class _Reader:
@@ -53,6 +47,7 @@ class _Reader:
 
     def __init__(self, contents: Contents, repository: str) -> None:
         self.nodes: dict[str, Node] = {}
+        self.unlisted = ""
         self._contents = contents
         self._repository = repository
         self._lists_referrers = True
@@ -96,10 +91,14 @@ class _Reader:
         return Node({digest: manifest.size, **content}, (*children, *self._referrers(manifest)))
 
     def _referrers(self, manifest: Manifest) -> list[str]:
-        """A registry without the list has it for no manifest."""
+        """A registry without the list has it for no manifest, and who may not see it for one may not for any."""
         if not self._lists_referrers:
             return []
-        found = self._contents.registry.referrers(self._repository, manifest.digest)
+        found = None
+        try:
+            found = self._contents.registry.referrers(self._repository, manifest.digest)
+        except NotAuthorized as error:
+            self.unlisted = error.message
         if found is None:
             self._lists_referrers = False
         return [each.digest for each in found or ()]

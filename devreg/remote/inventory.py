@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from devreg.model.errors import DevregError, NotFound
 from devreg.model.events import Listener
-from devreg.model.graph import Holdings
+from devreg.model.graph import Holdings, Node
 from devreg.model.inventory import Inventory
 from devreg.model.reference import is_tag
 from devreg.model.referrer_tag import subject
@@ -35,12 +36,14 @@ def inventory(
     held = holdings(contents, repository, [*tags, *without], listen)
     digests = {tag: held.digests[tag] for tag in tags if tag in held.digests}
     unread = unfit | {tag: why for tag, why in held.unread.items() if tag in tags and _is_there(contents, held, tag)}
-    found = Holdings(repository, digests, held.nodes, unread)
+    named = _subjects(contents, repository, held.nodes)
+    nodes = _with_referrers(held.nodes, named) if held.unlisted else held.nodes
+    found = Holdings(repository, digests, nodes, unread, held.unlisted)
     tagged = {each for digest in set(digests.values()) for each in found.manifests(digest)}
     return Inventory(
         found,
         _dates(contents, repository, set(digests.values())) if dates else {},
-        _subjects(contents, found),
+        _with_tags(named, digests),
         frozenset(_lost(contents, found)),
         tuple(digest for digest in without if digest in held.digests and digest not in tagged),
     )
@@ -75,19 +78,32 @@ def _dates(contents: Contents, repository: str, digests: Iterable[str]) -> dict[
     return dict(zip(each, in_order(date, each), strict=True))
 
 
-def _subjects(contents: Contents, found: Holdings) -> dict[str, frozenset[str]]:
-    """What manifests refer to: by their field `subject` (OCI image-spec), or by their tag."""
-    subjects: defaultdict[str, set[str]] = defaultdict(set)
-    for digest in found.nodes:
+def _subjects(contents: Contents, repository: str, digests: Iterable[str]) -> dict[str, str]:
+    """What manifests refer to by their field `subject` (OCI image-spec)."""
+    subjects: dict[str, str] = {}
+    for digest in digests:
         with suppress(DevregError):
-            told = json_object(contents.body(found.repository, digest).content, "the manifest").get("subject")
+            told = json_object(contents.body(repository, digest).content, "the manifest").get("subject")
             of = told.get("digest") if isinstance(told, dict) else None
             if isinstance(of, str) and is_digest(of):
-                subjects[digest].add(of)
-    for tag, digest in found.digests.items():
-        if of := subject(tag):
-            subjects[digest].add(of)
+                subjects[digest] = of
+    return subjects
+
+
+def _with_tags(named: Mapping[str, str], tags: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """What manifests refer to by that field, or by their tag."""
+    subjects: defaultdict[str, set[str]] = defaultdict(set)
+    for digest, of in (*named.items(), *((digest, of) for tag, digest in tags.items() if (of := subject(tag)))):
+        subjects[digest].add(of)
     return {digest: frozenset(of) for digest, of in subjects.items()}
+
+
+def _with_referrers(nodes: Mapping[str, Node], named: Mapping[str, str]) -> dict[str, Node]:
+    """Where nobody may see what refers to a manifest: what says so itself stays with it, as if it had been listed."""
+    ways: defaultdict[str, list[str]] = defaultdict(list)
+    for digest, of in named.items():
+        ways[of].append(digest)
+    return {each: replace(node, leads_to=(*node.leads_to, *ways[each])) for each, node in nodes.items()}
 
 
 def _lost(contents: Contents, found: Holdings) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What the registry server consists of: two containers, one private network, three volumes.
+"""What the registry server consists of: two containers, one private network, four volumes.
 
     clients ──TCP──▶ nginx ──unix socket──▶ registry ──▶ volume devreg_registry
 
@@ -9,6 +9,8 @@ that only these two containers share, and on no port: not even a program on the 
 from __future__ import annotations
 
 from devreg.model.server import Container, Front, Listen, NginxProcess, ServerImages, Store
+from devreg.model.server_choices import Choices
+from devreg.model.server_tls import Certificate, Tls
 from devreg.server import texts
 
 HUB_IMAGES = ServerImages("registry:2", "nginx:stable-alpine")
@@ -19,19 +21,39 @@ NETWORK = "devreg_registry"
 DATA_VOLUME = "devreg_registry"
 SOCKET_VOLUME = "devreg_socket"
 USERS_VOLUME = "devreg_users"
-VOLUMES = (DATA_VOLUME, SOCKET_VOLUME, USERS_VOLUME)
+TLS_VOLUME = "devreg_tls"
+VOLUMES = (DATA_VOLUME, SOCKET_VOLUME, USERS_VOLUME, TLS_VOLUME)
 
 USERS_FILE = "/etc/devreg/users/htpasswd"
+# The server's certificate, its chain and its key in one file, so that they are replaced in one step.
+TLS_FILE = "/etc/devreg/tls/server.pem"
+_EXTERNAL_AUTH_CA = "/etc/devreg/external-auth-ca.pem"
+RULES_FILE = "/etc/devreg/users/push-rules.conf"
 # The group of nginx's workers in the nginx images, and in the image built from packages.
 NGINX_GID = 101
 _NGINX_PORT = 5000
+_DEFAULTS = Choices()
 NGINX_PROCESS = NginxProcess(user="nginx", pid_file="/run/nginx.pid", error_log="/dev/stderr", access_log="/dev/stdout")
 
 
-def containers(listen: Listen, images: ServerImages) -> tuple[Container, Container]:
-    """The registry and the nginx in front of it, in the order in which they start."""
+def containers(
+    listen: Listen, images: ServerImages, choices: Choices = _DEFAULTS, authorities: str = ""
+) -> tuple[Container, Container]:
+    """The registry and the nginx in front of it, in the order in which they start.
+
+    `authorities`: the certificates (PEM) of those who vouch for `choices.external_auth`, where that is https.
+    """
     store = Store(folder="/var/lib/registry", net="unix", address="/run/devreg/registry.sock")
-    front = Front(listen=(str(_NGINX_PORT),), upstream=f"unix:{store.address}", users_file=USERS_FILE)
+    encrypted = choices.tls is not Tls.OFF
+    front = Front(
+        listen=(f"{_NGINX_PORT} ssl" if encrypted else str(_NGINX_PORT),),
+        upstream=f"unix:{store.address}",
+        users_file=USERS_FILE,
+        rules_file=RULES_FILE,
+        certificate=Certificate(TLS_FILE, TLS_FILE) if encrypted else None,
+        external_auth=choices.external_auth,
+        external_auth_ca=_EXTERNAL_AUTH_CA if authorities else None,
+    )
     registry = Container(
         role="registry",
         name="devreg-registry",
@@ -47,9 +69,13 @@ def containers(listen: Listen, images: ServerImages) -> tuple[Container, Contain
         name="devreg-nginx",
         image=images.nginx,
         command=("nginx", "-c", "/etc/devreg/nginx.conf", "-g", "daemon off;"),
-        mounts={"/run/devreg": SOCKET_VOLUME, "/etc/devreg/users": USERS_VOLUME},
-        files={"/etc/devreg/nginx.conf": texts.nginx(front, NGINX_PROCESS)},
+        mounts={"/run/devreg": SOCKET_VOLUME, "/etc/devreg/users": USERS_VOLUME, "/etc/devreg/tls": TLS_VOLUME},
+        files={
+            "/etc/devreg/nginx.conf": texts.nginx(front, NGINX_PROCESS),
+            **({_EXTERNAL_AUTH_CA: authorities} if authorities else {}),
+        },
         publish=listen,
         inner_port=_NGINX_PORT,
+        choices=choices.to_text(),
     )
     return registry, nginx

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from devreg.model.rendered import File, Target
-from devreg.model.server import S3, Front, Listen, Nfs, ServerImages, Store
-from devreg.model.server_tls import Certificate
+from devreg.model.rendered import File, Site, Target
+from devreg.model.server import S3, Front, Listen, Nfs, Store
 from devreg.server import definition, texts
 
 UNIT = "docker.registry.service"
@@ -17,21 +15,6 @@ _CONFIG = "/etc/docker.registry.yml"
 _LOOPBACK = Listen("127.0.0.1", 8082)  # where the reference has it
 _CHECKER = "127.0.0.1:8083"
 _SECRETS = "/run/secrets"
-
-
-@dataclass(frozen=True)
-class Site:
-    """What somebody wants of the server. `domain`: None for every name that no other site of the nginx has.
-
-    `storage`: None for a volume of one machine, with which there can be one registry only.
-    """
-
-    images: ServerImages
-    listen: Listen
-    domain: str | None = None
-    certificate: Certificate | None = None
-    storage: S3 | Nfs | None = None
-    replicas: int = 1
 
 
 def files(target: Target, site: Site) -> tuple[File, ...]:
@@ -57,7 +40,13 @@ def _nginx(site: Site) -> tuple[File, ...]:
         server_name=site.domain or "~.",
         certificate=site.certificate,
     )
-    return (File("docker.registry.conf", texts.nginx_site(front), "/etc/nginx/conf.d/docker.registry.conf"),)
+    return (
+        File(
+            "docker.registry.conf",
+            texts.render("docker.registry.conf", front=front),
+            "/etc/nginx/conf.d/docker.registry.conf",
+        ),
+    )
 
 
 def _compose(site: Site) -> tuple[File, ...]:

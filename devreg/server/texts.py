@@ -21,11 +21,6 @@ def nginx(front: Front, process: NginxProcess) -> str:
     return _environment().get_template("nginx.conf").render(front=front, process=process)
 
 
-def nginx_site(front: Front) -> str:
-    """What belongs into the `http {}` of an nginx that is there already: a file for its conf.d."""
-    return _environment().get_template("nginx_site.conf").render(front=front)
-
-
 def render(template: str, **values: object) -> str:
     """Any other of the templates."""
     return _environment().get_template(template).render(**values)

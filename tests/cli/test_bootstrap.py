@@ -85,7 +85,7 @@ def test_a_check_exits_with_0_when_nothing_would(
 ) -> None:
     assert run("bootstrap", str(declared)).code == 0
     monkeypatch.setattr("devreg.engine.digests.held", lambda *_: (DIGEST,))
-    monkeypatch.setattr("devreg.actions.would_pull.offered", lambda *_: DIGEST)
+    monkeypatch.setattr("devreg.actions.would_pull.offered", lambda *_: (DIGEST,))
     pulled = len(fake.requests("POST", "/images/create"))
     outcome = run("bootstrap", str(declared), "--check")
     assert (outcome.code, outcome.err) == (0, "")

@@ -270,6 +270,28 @@ def test_signatures_under_tags_count_where_there_is_a_list_too(run: Run, serve: 
     assert row["referrers"] == 2
 
 
+@pytest.mark.parametrize("has_list", [True, False])
+@pytest.mark.parametrize("pattern", ["1", "*"])
+def test_tags_count_what_inspect_shows(run: Run, serve: Serve, has_list: bool, pattern: str) -> None:
+    """Each referrer once, however it is known; tags that only look like one are none."""
+    shelf = Repository()
+    image, signature, attestation = (shelf.built(each) for each in "abc")
+    shelf.tag("1", image)
+    tag = image["digest"].replace(":", "-")
+    about = {**attestation, "annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
+    listed = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [signature, about]}
+    shelf.put(OCI_INDEX, listed, tag)
+    shelf.tag(f"{tag}.sig", signature)
+    shelf.tag(f"{tag}.sbom", shelf.built("d"))
+    shelf.tag(f"{tag}.locations", shelf.built("e"))
+    if has_list:
+        shelf.referrers = {image["digest"]: json.dumps(listed).encode()}
+    serve(shelf)
+    shown = run("inspect", "app:1", "--json").data["referrers"]
+    rows = {row["name"]: row for row in run("tags", "app", "--filter", pattern, "--json").data["tags"]}
+    assert rows["1"]["referrers"] == len(shown) == 3
+
+
 def test_an_index_of_more_than_anybody_has_is_not_followed(
     run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

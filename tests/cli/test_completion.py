@@ -66,7 +66,7 @@ def answers(line: str, expected: str, **environment: str | None) -> bool:
     ("line", "words"),
     [
         ("devreg qui", ["quickstart"]),
-        ("devreg registry user r", ["remove"]),
+        ("devreg registry user re", ["remove"]),
         ("devreg config se", ["set"]),
         ("devreg config set reg", ["registry", "registry_image"]),
         ("devreg registry logs ", ["registry", "nginx"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,7 +64,8 @@ class Place(Store):
             for (place, _), (body, media_type) in self.manifests.items()
             if place == name and (json.loads(body).get("subject") or {}).get("digest") == digest
         }
-        return json_answer({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(found.values())})
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(found.values())}
+        return json_answer(index, Content_Type=OCI_INDEX)
 
     def _manifest(self, asked: Asked, repository: str, reference: str) -> Answer:
         if asked.method != "PUT":
@@ -185,7 +187,7 @@ def test_signatures_by_tag_go_along_where_there_is_a_list_too(run: Run, world: W
 
 def test_referrers_that_cannot_be_read_do_not_hide_that_the_image_was_copied(run: Run, world: World) -> None:
     image = world.one.image("app", "1")
-    world.one.before = lambda asked: error_answer(400, "X") if "/referrers/" in asked.path else None
+    world.one.before = lambda asked: error_answer(500, "X") if "/referrers/" in asked.path else None
     outcome = run("copy", f"{world.source}:1", world.target, "--json")
     assert (outcome.code, outcome.document["ok"], outcome.document["changed"]) == (1, False, True)
     assert [each["digest"] for each in outcome.data["copied"]] == [image["digest"]]
@@ -305,6 +307,30 @@ def test_another_kind_of_digest(run: Run, world: World) -> None:
     outcome = run("copy", f"{world.source}@{digest}", world.target)
     assert (outcome.code, outcome.out) == (0, f"{world.target}@{digest}\n")
     assert media_type == OCI_IMAGE
+
+
+@pytest.mark.parametrize("tells", ["sha256", "sha512"])
+def test_another_kind_of_digest_is_no_other_image(run: Run, world: World, tells: str) -> None:
+    """`tells`: the kind by which the target's registry tells what a tag stands for."""
+    image = world.one.image("app", "1")
+    body, media_type = world.one.manifests["app", image["digest"]]
+    digest = f"sha512:{hashlib.sha512(body).hexdigest()}"
+    world.one.manifests["app", digest] = body, media_type
+
+    told = {"Docker-Content-Digest": digest, "Content-Type": media_type}
+    world.one.before = lambda asked: Answer(200, body, told) if asked.path.endswith(f"/manifests/{digest}") else None
+
+    def tell(asked: Asked) -> Answer | None:
+        answer = world.two._answer(asked) if asked.path == "/v2/mirror/manifests/1" else Answer(404)
+        return (
+            replace(answer, headers={**answer.headers, **told}) if answer.status < 300 and tells == "sha512" else None
+        )
+
+    world.two.before = tell
+    sources = (f"{world.source}:1@{digest}", f"{world.source}:1")
+    runs = [run("copy", each, world.target, "--json", *no) for no in ([], ["--no-clobber"]) for each in sources]
+    assert [(each.code, each.document["changed"]) for each in runs] == [(0, True), (0, False), (0, False), (0, False)]
+    assert puts(world.second) == ["/v2/mirror/manifests/1"]
 
 
 def test_a_tag_with_a_digest_stays_that_tag(run: Run, world: World) -> None:

@@ -117,6 +117,15 @@ def test_a_manifest(run: Run, serve: Serve, bad: Answer) -> None:
     assert is_as_it_was(server)
 
 
+def test_an_answer_that_never_begins(run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVREG_TIMEOUT", "0.2")
+    server = serve(Hostile(Answer(raw=b"", drip=[b"HTTP/1.1 102 Processing\r\n\r\n"] * 500)))
+    for words, code in READING.items():
+        outcome = run(*words)
+        assert (words, outcome.code, is_inert(outcome)) == (words, code, True)
+    assert server.outwaited == 0
+
+
 BY_HEAD = ["a digest that is a path", "redirected without end", "an error"]
 
 
@@ -213,6 +222,20 @@ def test_a_million_names(run: Run, serve: Serve) -> None:
     outcome = run("repos", "--filter", "r9")
     assert (outcome.code, outcome.out) == (0, "r9\n")
     assert len(server.asked) == 1 + 10
+    outcome = run("repos", "--json")
+    assert (outcome.code, "more than 200000 repositories" in outcome.out) == (20, True)
+    assert len(server.asked) == 12 + 3, "no page more than are needed to see that"
+
+
+@pytest.mark.usefixtures("fake")
+@pytest.mark.parametrize("words", LISTING[1:], ids=" ".join)
+def test_a_million_tags(run: Run, serve: Serve, words: list[str]) -> None:
+    million = Answer(200, b'{"tags": ["1"' + 999_999 * b',"1"' + b"]}")
+    server = serve(Hostile(lists=million))
+    outcome = run(*words)
+    assert (outcome.code, is_inert(outcome)) == (20, True)
+    assert "cannot list the tags of app: there are more than 200000" in outcome.err
+    assert is_as_it_was(server)
 
 
 def test_names_that_are_none(run: Run, serve: Serve) -> None:
@@ -230,12 +253,15 @@ def test_a_host_that_may_not_have_the_password(run: Run, serve: Serve, command: 
     """Neither the one that is named as the token server, nor the one that is redirected to; only the registry may."""
     elsewhere = serve(lambda _: ASKS)
     thief = f"http://localhost:{elsewhere.port}"
-    realm = error_answer(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="{thief}/token",service="s"')
+    realms = [
+        error_answer(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="{url}/token",service="s"')
+        for url in (thief, thief.replace("http:", "https:"))
+    ]
     redirect = Answer(307, headers={"Location": f"{thief}/x"})
-    answers = [realm]
+    answers = [ASKS]
     server = serve(lambda asked: answers[0] if asked.method in ("GET", "HEAD") else guarded(asked))
     assert run("login", server.host, "-u", USER, "--password-stdin", input=PASSWORD).code == 0
-    for answers[0] in (realm, redirect, ASKS):
+    for answers[0] in (*realms, redirect, ASKS):
         server.asked.clear()
         outcome = run(command, f"{server.host}/app")
         assert (outcome.code, is_inert(outcome)) == (21, True), outcome

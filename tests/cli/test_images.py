@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
+from devreg.model.manifest import DOCKER_IMAGE
 from tests.cli.conftest import NOBODY, Run, Serve
+from tests.cli.registry import DIGEST as MANIFEST_DIGEST
+from tests.cli.registry import MANIFEST
 from tests.cli.registry import answer as dated
 from tests.cli.test_latest import A, holding
 from tests.http.server import Answer, Asked, error_answer, json_answer
@@ -158,6 +163,19 @@ def test_the_engines_digests_are_compared(run: Run, fake: FakeEngine, serve: Ser
     assert run("pull", "team/app:1").code == 0
     fake.repo_digests["sha256:2"].pop()
     assert run("pull", "team/app:1").code == 20
+
+
+def test_another_kind_of_digest_is_no_other_image(run: Run, fake: FakeEngine, serve: Serve) -> None:
+    """Engines may know an image by its sha256 where the registry tells its sha512."""
+    told = f"sha512:{hashlib.sha512(MANIFEST).hexdigest()}"
+    server = serve(lambda _: Answer(200, MANIFEST, {"Content-Type": DOCKER_IMAGE, "Docker-Content-Digest": told}))
+    for held in (MANIFEST_DIGEST, told):
+        fake.repo_digests["sha256:2"] = [f"{server.host}/team/app@{held}"]
+        outcome = run("pull", "team/app:1")
+        assert outcome.code == 0, outcome.err
+    fake.repo_digests["sha256:2"] = [f"{server.host}/team/app@{A}"]
+    outcome = run("pull", "team/app:1")
+    assert (outcome.code, f"and {told} in the registry" in outcome.err) == (20, True)
 
 
 @pytest.mark.parametrize("answer", [error_answer(403, "DENIED"), error_answer(404, "MANIFEST_UNKNOWN")])

@@ -12,7 +12,7 @@ import pytest
 from tests.cli import registry
 from tests.cli.conftest import Run, Serve
 from tests.cli.registry import PASSWORD, USER
-from tests.http.server import Answer, ScriptedServer
+from tests.http.server import Answer, Asked, ScriptedServer, basic, error_answer
 
 
 @pytest.fixture
@@ -33,6 +33,32 @@ def test_a_login_is_proven_by_an_upload_that_is_cancelled(run: Run, server: Scri
     auths = json.loads(config.read_text())["auths"]
     assert base64.b64decode(auths[server.host]["auth"]).decode() == f"{USER}:{PASSWORD}"
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("user", "repository"),
+    [
+        ("alice", "alice/devreg-login-probe"),
+        ("Alice", "alice/devreg-login-probe"),
+        ("alice@example.com", "devreg-login-probe"),
+        ("robot$ci", "devreg-login-probe"),
+    ],
+)
+def test_the_upload_is_where_the_user_may_write(run: Run, serve: Serve, user: str, repository: str) -> None:
+    """As on Docker Hub, where that is below the user's name only."""
+
+    def script(asked: Asked) -> Answer:
+        if asked.authorization != basic(user, PASSWORD):
+            return error_answer(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="r"')
+        if asked.method == "DELETE":
+            return Answer(204)
+        if asked.path != f"/v2/{repository}/blobs/uploads/":
+            return error_answer(403, "DENIED", "requested access to the resource is denied")
+        return Answer(202, headers={"Location": f"/v2/{repository}/blobs/uploads/1"})
+
+    serve(script)
+    outcome = run("login", "-u", user, "--password-stdin", input=PASSWORD)
+    assert outcome.code == 0, outcome.err
 
 
 @pytest.mark.parametrize("line", [PASSWORD, f"{PASSWORD}\n", f"{PASSWORD}\r\n", f"{PASSWORD}\nsecond line\n"])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import Run, Serve
 from tests.http.deleting_registry import REPOSITORY, UNSUPPORTED, Deleting
-from tests.http.server import Answer, Asked, json_answer
+from tests.http.server import Answer, Asked, error_answer, json_answer
 
 
 @pytest.fixture
@@ -199,6 +199,51 @@ def test_what_a_kept_artifact_refers_to_stays(run: Run, serve: Serve, script: De
     assert run(*words).code == 0
     assert set(script.tags) == {"1.3", tag}
     assert old in script.manifests
+
+
+def hiding(asked: Asked) -> Answer | None:
+    """A registry that lets nobody see what refers to a manifest."""
+    return error_answer(403, "DENIED", "no right") if "/referrers/" in asked.path else None
+
+
+def test_referrers_that_nobody_may_see_are_told_of(run: Run, serve: Serve, script: Deleting) -> None:
+    script.before = hiding
+    old, new = script.tags["1.0"], script.tags["1.3"]
+    sbom = script.artifact(new, "sbom")  # as old as what it refers to
+    server = serve(script)
+    words = ("prune", REPOSITORY, "--keep", "1", "--keep-tags", "1.3")
+    shown = run(*words)
+    assert (shown.code, len(shown.out.splitlines())) == (0, 5)
+    assert (
+        "signatures and the like that have no tag stay behind, for they cannot be listed:\n  cannot list" in shown.err
+    )
+    assert sum("/referrers/" in asked.path for asked in server.asked) <= 8, "those under way"
+    (plan,) = run(*words, "--json").data["repositories"]
+    assert "403 Forbidden (DENIED: no right)" in plan["unlisted"]
+    done = run(*words, "--apply", "--yes")
+    assert (done.code, "stay behind" in done.err) == (0, True)
+    assert old not in script.manifests
+    assert {new, sbom} <= set(script.manifests), "what says that it refers to something kept is not lost"
+
+
+def test_what_goes_is_not_what_was_agreed_to_without_its_referrers(run: Run, serve: Serve, script: Deleting) -> None:
+    """Somebody takes the right to see them away while the plan is looked at."""
+    asked_twice: list[Asked] = []
+
+    def before(asked: Asked) -> Answer | None:
+        if asked.path.endswith("/tags/list"):
+            asked_twice.append(asked)
+        return hiding(asked) if len(asked_twice) == 2 else None
+
+    script.before = before
+    before_all = dict(script.tags)
+    serve(script)
+    outcome = run("prune", REPOSITORY, "--keep", "1", "--apply", "--yes")
+    assert (outcome.code, "cannot be seen any more; nothing was changed" in outcome.err) == (24, True)
+    asked_twice.clear()
+    outcome = run("rm", f"{REPOSITORY}:1.0", "--digest", "--yes")
+    assert (outcome.code, "cannot be seen any more; nothing was changed" in outcome.err) == (24, True)
+    assert script.tags == before_all
 
 
 def test_a_signature_goes_when_what_it_signs_is_not_there(run: Run, serve: Serve, script: Deleting) -> None:

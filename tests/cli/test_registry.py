@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +35,7 @@ def up(run: Run, published: ScriptedServer) -> ScriptedServer:
     return published
 
 
-def test_up_starts_two_containers_on_a_network_and_three_volumes(
+def test_up_starts_two_containers_on_a_network_and_four_volumes(
     run: Run, fake: FakeEngine, published: ScriptedServer
 ) -> None:
     outcome = run("registry", "up", "--listen", published.host)
@@ -67,6 +69,51 @@ def test_a_password_that_was_given_is_not_shown(run: Run) -> None:
     assert outcome.document["changed"] is False
     assert outcome.data["password"] is None
     assert outcome.data["users"] == ["alice"]
+
+
+@pytest.mark.usefixtures("published")
+def test_plain_http_for_others_has_to_be_asked_for(run: Run, fake: FakeEngine) -> None:
+    refused = run("registry", "up", "--listen", "192.0.2.1:5000")
+    assert refused.code == 2
+    assert "--plain-http" in refused.err
+    assert fake.containers == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--tls", "maybe"), 2),
+        (("--tls", "/nowhere/cert,/nowhere/key"), 10),
+        (("--domain", "https://a"), 2),
+        (("--external-auth", "ldap://a"), 2),
+        (("--external-auth", "https://a", "--external-auth-ca", "/nowhere"), 10),
+    ],
+)
+def test_what_the_server_cannot_be_told(
+    run: Run, fake: FakeEngine, published: ScriptedServer, words: tuple[str, ...], code: int
+) -> None:
+    assert run("registry", "up", "--listen", published.host, *words).code == code
+    assert fake.containers == {}
+
+
+def test_a_certificate_of_its_own_is_kept_and_renewed(
+    run: Run, fake: FakeEngine, published: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("registry", "up", "--listen", published.host, "--tls", "self-signed", "--domain", "registry.example.com")
+    first = run(*words, "--json")
+    port = published.host.rpartition(":")[2]
+    assert first.code == 0, first.err
+    assert (first.data["address"], first.data["tls"]) == (f"registry.example.com:{port}", "self-signed")
+    assert Path(first.data["authority"]).read_text().startswith("-----BEGIN CERTIFICATE")
+    assert run("registry", "up", "--json").document["changed"] is False
+    assert fake.workers == 0
+    monkeypatch.setattr("devreg.server.certificates.RENEW_BEFORE", timedelta(days=398))
+    monkeypatch.setattr("devreg.server.certificates._LIFE", timedelta(days=500))
+    renewed = run("registry", "up", "--json")
+    assert (renewed.document["changed"], fake.workers) == (True, 1)
+    assert renewed.data["certificate_ends"] > first.data["certificate_ends"]
+    shown = run("registry", "status").out
+    assert f"TLS\tself-signed, until {renewed.data['certificate_ends'][:10]}" in shown
 
 
 def test_up_as_json(run: Run, published: ScriptedServer) -> None:
@@ -107,6 +154,9 @@ def test_status(run: Run, up: ScriptedServer) -> None:
         "images": {"nginx": "nginx:stable-alpine", "registry": "registry:2"},
         "users": ["alice"],
         "volume": DATA_VOLUME,
+        "tls": "off",
+        "certificate_ends": None,
+        "external_auth": None,
     }
     lines = dict(line.split("\t") for line in run("registry", "status").out.splitlines())
     assert lines["state"] == "healthy"
@@ -125,6 +175,9 @@ def test_status_of_nothing(run: Run) -> None:
         "images": {},
         "users": [],
         "volume": None,
+        "tls": "off",
+        "certificate_ends": None,
+        "external_auth": None,
     }
 
 
@@ -162,11 +215,55 @@ def test_users_are_added_changed_and_removed(run: Run) -> None:
     assert (added.document["changed"], added.data) == (True, {"user": "bob", "new": True})
     again = run("registry", "user", "add", "bob", "--password-stdin", input="other\n")
     assert again.out == "bob has a new password\n"
-    assert run("registry", "user", "list", "--json").data == {"users": ["alice", "bob"]}
+    assert run("registry", "user", "list", "--json").data == {"users": ["alice", "bob"], "push": {}}
     assert run("registry", "user", "remove", "bob").out == "removed bob\n"
     gone = run("registry", "user", "remove", "bob")
     assert gone.code == 22
     assert "devreg registry user list" in gone.err
+
+
+@pytest.mark.usefixtures("up")
+def test_where_users_may_push(run: Run) -> None:
+    add = ("registry", "user", "add", "bob", "--password-stdin", "--push", "team/*", "--push", "app")
+    assert run(*add, input="pa55\n").code == 0
+    assert run("registry", "user", "list").out == "alice\nbob\tteam/* app\n"
+    assert (
+        run("registry", "user", "passwd", "bob", "--password-stdin", input="other\n").out == "bob has a new password\n"
+    )
+    assert run("registry", "user", "list", "--json").data["push"] == {"bob": ["team/*", "app"]}
+    assert run("registry", "user", "rules", "bob", "b/*").out == "bob may push to b/*\n"
+    assert run("registry", "user", "rules", "bob", "b/*", "--json").document["changed"] is False
+    lifted = run("registry", "user", "rules", "bob", "--everywhere", "--json")
+    assert (lifted.document["changed"], lifted.data) == (True, {"user": "bob", "push": None})
+    assert run("registry", "user", "list").out == "alice\nbob\n"
+
+
+@pytest.mark.parametrize("words", [(), ("a", "--everywhere"), ("Team/*",), ("a;b",)])
+@pytest.mark.usefixtures("up")
+def test_rules_that_say_nothing_are_refused(run: Run, words: tuple[str, ...]) -> None:
+    assert run("registry", "user", "rules", "alice", *words).code == 2
+
+
+@pytest.mark.usefixtures("up")
+def test_passwords_of_users_who_are_not_there(run: Run) -> None:
+    assert run("registry", "user", "passwd", "bob", "--password-stdin", input="pa55\n").code == 22
+    assert run("registry", "user", "rules", "bob", "a").code == 22
+
+
+@pytest.mark.usefixtures("up")
+def test_a_password_from_a_file_that_is_nobody_elses(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("pa55\n")
+    file.chmod(0o604)
+    words = ("registry", "user", "add", "bob", "--password-file", str(file))
+    refused = run(*words)
+    assert (refused.code, "chmod 600" in refused.err) == (2, True)
+    file.chmod(0o600)
+    assert run(*words).out == "added bob\n"
+    assert run(*words, "--password-stdin", input="x\n").code == 2
+    file.write_text("\n")
+    assert run(*words).code == 2
+    assert run("registry", "user", "passwd", "bob", "--password-file", str(tmp_path / "none")).code == 2
 
 
 @pytest.mark.parametrize(("name", "password"), [("a:b", "x"), ("", "x"), ("bob", ""), ("bob", "x" * 73)])
@@ -244,7 +341,7 @@ def _first_cannot_be_filled(fake: FakeEngine, _monkeypatch: pytest.MonkeyPatch) 
 
 def _nobody_answers(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devreg.actions.serve._START_SECONDS", 0.01)
-    monkeypatch.setattr("devreg.actions.serve._answers", lambda _listen: False)
+    monkeypatch.setattr("devreg.actions.serve._answers", lambda _listen, _choices: False)
 
 
 def _ctrl_c(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:

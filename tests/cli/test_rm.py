@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import pytest
 
 from tests.cli.conftest import Run, Serve
 from tests.http.deleting_registry import REPOSITORY, UNSUPPORTED, Deleting
-from tests.http.server import Answer, Asked
+from tests.http.server import Answer, Asked, error_answer
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_several_at_once_as_json(run: Run, serve: Serve, script: Deleting) -> No
     assert outcome.code == 0
     assert outcome.document["changed"] is True
     (plan,), (done,) = outcome.data["repositories"], outcome.data["done"]
-    assert set(plan) == {"repository", "tags", "manifests", "loose", "frees", "unread"}
+    assert set(plan) == {"repository", "tags", "manifests", "loose", "frees", "unread", "unlisted"}
     assert plan["tags"][0].keys() == {"name", "digest", "created", "goes", "why", "by"}
     assert set(done) == {"repository", "tags", "manifests", "along", "frees"}
     assert (set(done["tags"]), done["manifests"]) == ({"stable", "2.0"}, [other])
@@ -114,6 +115,15 @@ def test_a_tag_and_the_digest_that_it_should_stand_for(run: Run, serve: Serve, s
     assert digest in script.manifests
 
 
+def test_a_tag_and_its_digest_of_another_kind(run: Run, serve: Serve, script: Deleting) -> None:
+    digest = script.image("1.0")
+    longer = f"sha512:{hashlib.sha512(script.manifests[digest][0]).hexdigest()}"
+    serve(script)
+    assert run("rm", f"{REPOSITORY}:1.0@sha512:{'0' * 128}", "--yes").code == 24
+    assert run("rm", f"{REPOSITORY}:1.0@{longer}", "--yes").code == 0
+    assert (script.tags, set(script.manifests)) == ({}, {digest})
+
+
 @pytest.mark.parametrize("words", [["--digest", f"{REPOSITORY}:1.0"], [f"{REPOSITORY}:1.0"]])
 def test_deletes_are_turned_off(run: Run, serve: Serve, words: list[str]) -> None:
     script = Deleting("disabled")
@@ -160,6 +170,16 @@ def test_a_tag_that_cannot_be_read(run: Run, serve: Serve, script: Deleting) -> 
     assert digest in script.manifests
     assert run("rm", f"{REPOSITORY}:broken", "--yes").code == 0
     assert run("rm", "--digest", f"{REPOSITORY}:1.0", "--yes").code == 0
+
+
+def test_referrers_that_nobody_may_see_are_told_of(run: Run, serve: Serve, script: Deleting) -> None:
+    digest = script.image("1.0")
+    script.before = lambda asked: error_answer(401, "X") if "/referrers/" in asked.path else None
+    serve(script)
+    outcome = run("rm", f"{REPOSITORY}:1.0", "--digest", "--yes")
+    assert outcome.code == 0
+    assert "stay behind, for they cannot be listed:\n  cannot list what refers to" in outcome.err
+    assert digest not in script.manifests
 
 
 def pushing(script: Deleting, digest: str) -> Callable[[Asked], Answer | None]:

@@ -160,6 +160,20 @@ def test_the_layers_of_schema_1(run: Run, shelf: Repository) -> None:
     assert found["platforms"][0]["branches"][0]["size"] == 70
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_referrers_that_nobody_may_see_hide_no_tag(run: Run, serve: Serve, status: int) -> None:
+    shelf = Repository()
+    shelf.tag("1", shelf.built("a"))
+    denied = error_answer(status, "DENIED")
+    serve(lambda asked: denied if "/referrers/" in asked.path else shelf(asked))
+    outcome = run("tree", "app")
+    assert (outcome.code, outcome.out.split()[0]) == (0, "1")
+    assert "what refers to the images, such as signatures, is not counted: cannot list what refers to" in outcome.err
+    found = run("tree", "app", "--json").data
+    assert ([each["name"] for each in found["costs"]], found["unread"]) == (["1"], {})
+    assert f" {status} " in found["unlisted"]
+
+
 def test_nothing_to_show(run: Run, shelf: Repository) -> None:
     shelf.tag("1", shelf.built("a"))
     outcome = run("tree", "app", "--filter", "2*")

@@ -56,8 +56,10 @@ def opened() -> Iterator[Open]:
             secrets_over_http: bool = True,
             timeout: float = 5.0,
             address: str = "",
+            token_hosts: tuple[str, ...] = (),
         ) -> Registry:
-            connection = Connection(Address.parse(address or server.host), tls, secrets_over_http)
+            where = Address.parse(address or server.host)
+            connection = Connection(where, tls, secrets_over_http, token_hosts=token_hosts)
             registry = connect(connection, credentials=credentials, timeout=timeout, user_agent="devreg/test")
             return registries.enter_context(registry)
 

@@ -9,10 +9,10 @@ import socket
 import ssl
 import struct
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -55,7 +55,7 @@ class Asked:
 class Answer:
     """What to send back. `cut`: close the connection after so many bytes of the body; `raw`: these bytes, no HTTP.
 
-    `reset`: nothing, and the connection is reset.
+    `reset`: nothing, and the connection is reset. `drip`: `raw` is followed by these pieces, one every 20 ms.
     """
 
     status: int = 200
@@ -64,6 +64,7 @@ class Answer:
     cut: int | None = None
     raw: bytes | None = None
     reset: bool = False
+    drip: Sequence[bytes] = ()
 
 
 Script = Callable[[Asked], Answer]
@@ -143,12 +144,14 @@ class ScriptedServer:
     """Answers by `script`, or always the same, on a port of 127.0.0.1, by default its own; over TLS with a context.
 
     `reads` tells how many bytes of a request's body to read, given its method; the rest stays on the way. None: all.
+    `outwaited`: how many answers that drip were listened to until the end.
     """
 
     def __init__(self, script: Script | Answer, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
         self.script = script if callable(script) else lambda _: script
         self.reads: Callable[[str], int | None] = lambda _: None
         self.asked: list[Asked] = []
+        self.outwaited = 0
         self._server = _Server(self, tls, port)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.scheme = "https" if tls else "http"
@@ -220,6 +223,8 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.raw is not None:
             self.wfile.write(answer.raw)
             self.close_connection = True
+            if answer.drip:
+                self._drip(answer.drip)
             return
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
@@ -228,6 +233,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body[: answer.cut])
         self.close_connection = self.close_connection or answer.cut is not None
+
+    def _drip(self, pieces: Sequence[bytes]) -> None:
+        """A client that hangs up ends it by an OSError."""
+        for piece in pieces:
+            self.wfile.write(piece)
+            self.wfile.flush()
+            Event().wait(0.02)  # no time.sleep, which tests replace
+        self.server.owner.outwaited += 1
 
     def _body(self, limit: int | None) -> Iterator[bytes]:
         """The body, or its first `limit` bytes."""
@@ -243,4 +256,4 @@ class _Handler(BaseHTTPRequestHandler):
             size = int(self.headers.get("Content-Length") or 0)
             yield self.rfile.read(size if limit is None else min(size, limit))
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _respond
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = _respond

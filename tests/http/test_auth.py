@@ -5,12 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs
 
+import httpx
 import pytest
 import trustme
 
+from devreg.model.address import Address
 from devreg.model.credentials import Credentials
 from devreg.model.errors import DevregError, NotAuthorized, RegistryUnreachable
-from devreg.model.tls import Tls
+from devreg.model.tls import Connection, Tls
+from devreg.registry.secret import permit
 from tests.http.server import Answer, Asked, Open, Script, Serve, basic, error_answer, json_answer, server_context
 
 ALICE = Credentials("alice", "s3cret")
@@ -257,11 +260,75 @@ def test_a_token_server_elsewhere_needs_https(serve: Serve, opened: Open) -> Non
 
 
 @pytest.mark.usefixtures("known_authority")
-def test_a_token_server_elsewhere_over_https(serve: Serve, opened: Open, authority: trustme.CA) -> None:
+@pytest.mark.parametrize("credentials", [ALICE, IDENTITY])
+def test_a_token_server_elsewhere_gets_no_secret(
+    serve: Serve, opened: Open, authority: trustme.CA, credentials: Credentials
+) -> None:
     elsewhere = serve(gives(), server_context(authority, authority.issue_cert("localhost")))
     server = serve(bearer(gives(), realm=f"https://localhost:{elsewhere.port}/token"))
-    assert list(opened(server, credentials=ALICE).tags("app")) == ["1"]
+    with pytest.raises(NotAuthorized) as caught:
+        list(opened(server, credentials=credentials, token_hosts=("auth.example",)).tags("app"))
+    assert f"will not send {credentials.shown} to https://localhost:{elsewhere.port}" in caught.value.message
+    assert caught.value.hint.endswith(f"devreg config set token_hosts auth.example,localhost:{elsewhere.port}")
+    assert elsewhere.asked == []
+    assert list(opened(server).tags("app")) == ["1"], "who has no secret asks there"
+    assert elsewhere.asked[0].authorization is None
+
+
+@pytest.mark.usefixtures("known_authority")
+@pytest.mark.parametrize("with_port", [True, False])
+def test_a_token_server_elsewhere_that_the_user_trusts(
+    serve: Serve, opened: Open, authority: trustme.CA, with_port: bool
+) -> None:
+    elsewhere = serve(gives(), server_context(authority, authority.issue_cert("localhost")))
+    server = serve(bearer(gives(), realm=f"https://localhost:{elsewhere.port}/token"))
+    hosts = (f"localhost:{elsewhere.port}" if with_port else "localhost",)
+    assert list(opened(server, credentials=ALICE, token_hosts=hosts).tags("app")) == ["1"]
     assert elsewhere.asked[0].authorization == BASIC
+
+
+def allowed(registry: str, receiver: str) -> bool:
+    where = Address.parse(registry).endpoint
+    connection = Connection(where, Tls.VERIFIED, secrets_over_http=False)
+    try:
+        permit(ALICE, connection, httpx.URL(f"https://{where}"), httpx.URL(f"https://{receiver}/token"))
+    except NotAuthorized:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("registry", "receiver"),
+    [
+        ("docker.io", "auth.docker.io"),
+        ("ghcr.io", "ghcr.io"),
+        ("registry.example:5000", "registry.example:5001"),
+        ("registry.gitlab.com", "gitlab.com"),
+        ("cr.example.com", "auth.cr.example.com"),
+        ("10.0.0.5:5000", "10.0.0.5"),
+        ("[::1]:5000", "[::1]:5001"),
+    ],
+)
+def test_hosts_that_belong_to_a_registry(registry: str, receiver: str) -> None:
+    assert allowed(registry, receiver)
+
+
+@pytest.mark.parametrize(
+    ("registry", "receiver"),
+    [
+        ("docker.io", "auth.docker.io.evil.example"),
+        ("ghcr.io", "auth.docker.io"),
+        ("me.hoster.example", "you.hoster.example"),
+        ("registry.example.com", "evilregistry.example.com"),
+        ("registry.local", "local"),
+        ("10.0.0.5", "0.5"),
+        ("10.0.0.5", "10.0.0.5.evil.example"),
+        ("localhost", "127.0.0.1"),
+        ("registry.example", "registry.example."),
+    ],
+)
+def test_hosts_that_may_be_anybodys(registry: str, receiver: str) -> None:
+    assert not allowed(registry, receiver)
 
 
 def test_trust_in_a_registry_is_not_trust_in_its_token_server(
@@ -270,7 +337,7 @@ def test_trust_in_a_registry_is_not_trust_in_its_token_server(
     elsewhere = serve(gives(), server_context(authority, authority.issue_cert("localhost")))
     server = serve(bearer(gives(), realm=f"https://localhost:{elsewhere.port}/token"), server_context(authority))
     with pytest.raises(RegistryUnreachable, match="authority that this machine does not know"):
-        list(opened(server, credentials=ALICE, tls=Tls.INSECURE).tags("app"))
+        list(opened(server, credentials=ALICE, tls=Tls.INSECURE, token_hosts=("localhost",)).tags("app"))
     assert elsewhere.asked == []
 
 

@@ -85,6 +85,28 @@ def test_a_list_that_would_fill_the_memory(serve: Serve, opened: Open, monkeypat
     assert len(server.asked) == 1 + 4
 
 
+@pytest.mark.parametrize("pages_of", [1, 5, 100])
+def test_more_tags_than_can_be_held(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch, pages_of: int) -> None:
+    monkeypatch.setattr(pages, "MAX_TAGS", 20)
+    numbers = itertools.count()
+    server = serve(
+        lambda _: json_answer(
+            {"tags": [str(next(numbers)) for _ in range(pages_of)]}, Link=f"<?last={numbers}>; rel=next"
+        )
+    )
+    with pytest.raises(RegistryUnreachable, match="cannot list the tags of app: there are more than 20") as caught:
+        list(opened(server).tags("app"))
+    assert "REPO:TAG" in caught.value.hint
+    assert len(server.asked) == 1 + 20 // pages_of + 1
+
+
+def test_as_many_tags_as_can_be_held(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_TAGS", 3)
+    assert list(opened(serve(json_answer({"tags": ["1", "2", "3"]}))).tags("app")) == ["1", "2", "3"]
+    with pytest.raises(RegistryUnreachable, match="do not end"):
+        list(opened(serve(json_answer({"tags": ["x" * 1000]}))).tags("app"))
+
+
 def test_a_loop_is_noticed(serve: Serve, opened: Open) -> None:
     server = serve(json_answer({"tags": ["1"]}, Link='</v2/app/tags/list?last=1>; rel="next"'))
     with pytest.raises(RegistryUnreachable, match="do not end"):

@@ -11,9 +11,9 @@ import trustme
 
 from devreg.model.credentials import Credentials
 from devreg.model.errors import NotAuthorized, NotFound, RegistryUnreachable
-from devreg.model.manifest import OCI_IMAGE, Descriptor
+from devreg.model.manifest import OCI_IMAGE, OCI_INDEX, Descriptor
 from devreg.model.tls import Tls
-from devreg.registry import lane
+from devreg.registry import lane, referrers
 from tests.http.server import Answer, Asked, Open, Script, Serve, basic, error_answer, json_answer, server_context
 from tests.http.test_content import CONFIG, CONFIG_DESCRIPTOR, MANIFEST, NAMED, digest_of
 
@@ -70,16 +70,6 @@ def test_over_tls(serve: Serve, opened: Open, authority: trustme.CA) -> None:
     registry = opened(server, tls=Tls.VERIFIED)
     registry.manifest("app", "1")
     assert server.lines[1:] == ["GET /v2/app/manifests/1"]
-
-
-def test_a_server_that_drips(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = serve(Answer(200, MANIFEST, NAMED))
-    way = lane.Lane(httpx.URL(f"http://{server.host}"), None, timeout=5)
-    assert way.ask("GET", "/v2/app/manifests/1", {}) is not None
-    monkeypatch.setattr(lane, "MAX_SECONDS", -1)
-    assert way.ask("GET", "/v2/app/manifests/1", {}) is None
-    assert opened(server).manifest("app", "1").kind == "image"  # the session has its own bounds
-    way.close()
 
 
 @pytest.mark.parametrize(
@@ -141,23 +131,68 @@ def test_many_threads(serve: Serve, opened: Open) -> None:
     assert len(server.asked) == 1 + 8
 
 
-def referring(*digests: str) -> Answer:
-    entries = [{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": d, "size": 1} for d in digests]
-    return json_answer({"schemaVersion": 2, "manifests": entries})
+DIGEST = "sha256:" + "a" * 64
+
+
+def referring(*names: str, link: str = "") -> Answer:
+    """A list of referrers, whose digests are made of a letter each; `x` is an attestation."""
+    entries = [{"mediaType": OCI_IMAGE, "digest": f"sha256:{each * 64}", "size": 1} for each in names if each != "x"]
+    if "x" in names:
+        about = {"vnd.docker.reference.type": "attestation-manifest"}
+        entries.append({"mediaType": OCI_IMAGE, "digest": f"sha256:{'e' * 64}", "size": 1, "annotations": about})
+    return json_answer({"schemaVersion": 2, "manifests": entries}, Content_Type=OCI_INDEX, Link=link)
+
+
+def letters(found: tuple[Descriptor, ...] | None) -> str | None:
+    return None if found is None else "".join(each.digest[-1] for each in found)
 
 
 def test_referrers(serve: Serve, opened: Open) -> None:
-    digest = "sha256:" + "a" * 64
-    server = serve(referring("sha256:" + "b" * 64))
-    found = opened(server).referrers("app", digest)
-    assert found is not None
-    assert [each.digest for each in found] == ["sha256:" + "b" * 64]
-    assert server.lines[1:] == [f"GET /v2/app/referrers/{digest}"]
+    server = serve(referring("b", "x"))
+    assert letters(opened(server).referrers("app", DIGEST)) == "be", "an attestation is one, too"
+    assert server.lines[1:] == [f"GET /v2/app/referrers/{DIGEST}"]
 
 
-@pytest.mark.parametrize("answer", [Answer(404, b"404 page not found"), error_answer(405, "UNSUPPORTED")])
+def test_referrers_on_several_pages(serve: Serve, opened: Open) -> None:
+    def script(asked: Asked) -> Answer:
+        return referring("c") if "last" in asked.query else referring("b", link="<?last=b>; rel=next")
+
+    server = serve(script)
+    assert letters(opened(server).referrers("app", DIGEST)) == "bc"
+    assert server.lines[1:] == [f"GET /v2/app/referrers/{DIGEST}", f"GET /v2/app/referrers/{DIGEST}?last=b"]
+
+
+def test_referrers_without_end(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    same = serve(referring("b", link="<?last=b>; rel=next"))
+    with pytest.raises(RegistryUnreachable, match="do not end"):
+        opened(same).referrers("app", DIGEST)
+    assert len(same.asked) == 3
+    monkeypatch.setattr(referrers, "MAX_REFERRERS", 3)
+    others = iter("123456789")
+    endless = serve(lambda _: referring(next(others), link="<?last=b>; rel=next"))
+    with pytest.raises(RegistryUnreachable, match="do not end"):
+        opened(endless).referrers("app", DIGEST)
+    assert len(endless.asked) == 1 + 4
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(404, b"404 page not found"),
+        *(error_answer(status, "UNSUPPORTED") for status in (400, 405, 406, 501)),
+        Answer(200, b"<html>", {"Content-Type": "text/html"}),
+        json_answer({}),
+    ],
+    ids=["404", "400", "405", "406", "501", "a page", "something"],
+)
 def test_a_registry_without_referrers(serve: Serve, opened: Open, answer: Answer) -> None:
-    assert opened(serve(answer)).referrers("app", "sha256:" + "a" * 64) is None
+    assert opened(serve(answer)).referrers("app", DIGEST) is None
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_referrers_need_a_right(serve: Serve, opened: Open, status: int) -> None:
+    with pytest.raises(NotAuthorized):
+        opened(serve(error_answer(status, "DENIED"))).referrers("app", DIGEST)
 
 
 @pytest.mark.parametrize(("status", "done"), [(202, True), (400, False), (405, False)])

@@ -22,7 +22,7 @@ from tests.live.lab.engine import Engine
 from tests.live.lab.front import Front, front, push_busybox
 from tests.live.lab.installed import build
 from tests.live.lab.run import run, search_path
-from tests.live.lab.suites import trixie_engine
+from tests.live.lab.suites import engine_of
 from tests.live.lab.wire import Wire, basic
 
 PACKAGES = {
@@ -126,7 +126,7 @@ def engine(short_folder: Path) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def newer_engine(short_folder: Path, cache: Path) -> Iterator[Engine]:
     """The engine of Debian's next suite, with the containerd image store."""
-    binaries = trixie_engine(cache)
+    binaries = engine_of("trixie", cache)
     subnet = free_subnet()
     with dockerd(
         short_folder / "n", name=f"n{os.getpid()}", binaries=binaries, config=CONTAINERD_STORE, subnet=subnet

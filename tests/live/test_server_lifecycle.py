@@ -198,7 +198,7 @@ def test_moving_to_a_busy_port_leaves_the_server_where_it_is(up: Server, root: D
 
 
 def test_an_address_that_is_not_this_machines_leaves_nothing_behind(root: Devreg, nothing: Engine) -> None:
-    root.fails(30, "registry", "up", "--listen", f"198.51.100.7:{free_port()}")
+    root.fails(30, "registry", "up", "--listen", f"198.51.100.7:{free_port()}", "--plain-http")
     with client(nothing) as sdk:
         assert sdk.containers.list(all=True) == []
 

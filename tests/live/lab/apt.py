@@ -19,7 +19,7 @@ class Mirrors:
     def sources(self, suite: str) -> str:
         """Return the lines of a sources.list for another suite from the same places."""
         lines = [f"deb [signed-by={KEYRING}] {self.main} {suite} main"]
-        if self.security:
+        if self.security and suite != "sid":  # which has none
             lines.append(f"deb [signed-by={KEYRING}] {self.security} {suite}-security main")
         return "\n".join(lines) + "\n"
 

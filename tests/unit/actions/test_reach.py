@@ -34,3 +34,13 @@ def test_the_host_and_the_credentials(
     reach.open_registry(Address.parse(address), timeout=1)
     ((way, credentials),) = asked
     assert (str(way.address), credentials) == (host, Credentials("alice", "x"))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:5000", "reg.example"])
+def test_the_hosts_that_the_user_trusts_with_passwords(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str
+) -> None:
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.setenv("DEVREG_TOKEN_HOSTS", "auth.example, https://gitlab.example:8443")
+    found = reach.connection_to(Address.parse(address))
+    assert found.token_hosts == ("auth.example", "gitlab.example:8443")

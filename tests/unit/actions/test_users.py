@@ -10,7 +10,8 @@ from devreg.actions import users
 from devreg.engine.client import Engine, connect
 from devreg.model.errors import NotFound, ServerError, UsageError
 from devreg.model.server import LABEL_ROLE
-from devreg.server.definition import USERS_FILE
+from devreg.server import push_rules
+from devreg.server.definition import RULES_FILE, USERS_FILE
 from tests.unit.engine.fake import FakeEngine, Held
 
 
@@ -69,4 +70,52 @@ def test_a_server_that_is_stopped_takes_no_users(engine: Engine, fake: FakeEngin
         held.running = False
     with pytest.raises(ServerError, match="does not run"):
         users.add(engine, "bob", "pa55")
+    assert users.names(engine) == ("alice",)
+
+
+def test_rules_are_in_force_before_the_user_is_there(engine: Engine, fake: FakeEngine) -> None:
+    users.add(engine, "bob", "pa55", ("team/*",))
+    scripts = fake.requests("POST", "/containers/.+/exec$")
+    assert [each.json["Cmd"][4] for each in scripts] == [RULES_FILE, USERS_FILE]
+    order = [each.path.rpartition("/")[2] for each in fake.requests("POST", "/(exec|kill)$")]
+    assert order == ["exec", "kill", "exec"], "the rules, the reload, the user"
+    assert users.rules(engine) == {"bob": ("team/*",)}
+
+
+def test_without_rules_nothing_is_reloaded(engine: Engine, fake: FakeEngine) -> None:
+    users.add(engine, "bob", "pa55")
+    users.set_password(engine, "bob", "other")
+    users.remove(engine, "bob")
+    assert fake.workers == 0
+
+
+def test_rules_that_somebody_else_has_made_meanwhile_stay_in_force(engine: Engine, fake: FakeEngine) -> None:
+    users.add(engine, "bob", "pa55", ("team/*",))
+    fake.meanwhile += [meanwhile("alice:x\nbob:y:push=team/*\ncarol:z:push=c\n")]
+    users.allow(engine, "bob", ("b",))
+    assert users.rules(engine) == {"bob": ("b",), "carol": ("c",)}
+    (held,) = fake.containers.values()
+    assert held.files[RULES_FILE].decode() == push_rules.nginx_map(held.files[USERS_FILE].decode())
+
+
+def test_a_new_password_is_for_users_that_are_there(engine: Engine) -> None:
+    with pytest.raises(NotFound):
+        users.set_password(engine, "bob", "pa55")
+    assert users.names(engine) == ("alice",)
+
+
+def test_the_rules_of_one_who_is_gone_are_gone(engine: Engine, fake: FakeEngine) -> None:
+    users.add(engine, "bob", "pa55", ("team/*",))
+    users.remove(engine, "bob")
+    (held,) = fake.containers.values()
+    assert held.files[RULES_FILE] == b""
+
+
+def test_an_nginx_that_does_not_reload_is_told_of(
+    engine: Engine, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devreg.engine.nginx._SECONDS", 0)
+    fake.stuck = True
+    with pytest.raises(ServerError, match="new configuration"):
+        users.add(engine, "bob", "pa55", ("team/*",))
     assert users.names(engine) == ("alice",)

@@ -102,6 +102,7 @@ class FakeEngine:
     `refusals` maps `METHOD /path-prefix` to a status and a message; `seed` holds files that new containers of a name
     find in their volumes; with `breaks_off` streams end in the middle. What is in `meanwhile` happens, one thing each
     time, just before a program runs in a container. `reloads` are the times at which it has read its settings.
+    `workers`: how often nginx has reloaded, which it does not while it is `stuck`.
     `contents` is what images consist of, by their id: those that have none cannot be saved. While `saved` has content,
     it is what saving an image gives. `repo_digests` are told of images, by their id. `push_refusals` is why tags are
     not pushed.
@@ -130,6 +131,8 @@ class FakeEngine:
         self.seed: dict[str, dict[str, bytes]] = {}
         self.breaks_off = False
         self.streamed = False
+        self.workers = 0
+        self.stuck = False
         self.meanwhile: list[Callable[[Held], None]] = []
         self.refusals: dict[str, tuple[int, str]] = {}
         self.asked: list[Request] = []
@@ -346,6 +349,21 @@ def _remove_container(engine: FakeEngine, _request: Request, held: Held) -> Repl
     return Reply(204)
 
 
+def _kill(engine: FakeEngine, request: Request, _held: Held) -> Reply:
+    """A reload: nginx has a new worker from now on, and the old one is leaving."""
+    assert request.query["signal"] == "HUP"
+    engine.workers += not engine.stuck
+    return Reply(204)
+
+
+def _top(engine: FakeEngine, _request: Request, _held: Held) -> Reply:
+    titles = [
+        f"nginx: worker process{' is shutting down' if n < engine.workers else ''}" for n in range(engine.workers + 1)
+    ]
+    rows = [["1", "nginx: master process nginx"], *([str(n + 10), title] for n, title in enumerate(titles))]
+    return _json({"Titles": ["PID", "COMMAND"], "Processes": rows})
+
+
 def _put(_engine: FakeEngine, request: Request, held: Held) -> Reply:
     with tarfile.open(fileobj=io.BytesIO(request.body)) as archive:
         for member in archive:
@@ -452,6 +470,8 @@ _ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
     ("GET", "/containers/([^/]+)/json", _with_container(lambda _engine, _request, held: _json(held.attrs))),
     ("POST", "/containers/([^/]+)/start", _with_container(_run(True))),
     ("POST", "/containers/([^/]+)/stop", _with_container(_run(False))),
+    ("POST", "/containers/([^/]+)/kill", _with_container(_kill)),
+    ("GET", "/containers/([^/]+)/top", _with_container(_top)),
     ("POST", "/containers/([^/]+)/rename", _with_container(_rename)),
     ("DELETE", "/containers/([^/]+)", _with_container(_remove_container)),
     ("PUT", "/containers/([^/]+)/archive", _with_container(_put)),

@@ -13,7 +13,7 @@ import pytest
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine, connect
 from devreg.model.errors import NotFound, RefusedOverwrite, ServerError
-from devreg.model.server import LABEL_DEFINITION, LABEL_ROLE, Container, Listen
+from devreg.model.server import LABEL_CHOICES, LABEL_DEFINITION, LABEL_ROLE, Container, Listen
 from tests.unit.engine.fake import SOMEBODY_WAS_FASTER, FakeEngine
 
 NGINX = Container(
@@ -43,7 +43,11 @@ def test_a_container_is_created_with_everything_of_its_definition(engine: Engine
     assert host["PortBindings"] == {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5000"}]}
     assert host["Binds"] == ["devreg_socket:/run/devreg:rw"]
     assert host["RestartPolicy"] == {"Name": "unless-stopped"}
-    assert held.config["Labels"] == {LABEL_ROLE: "nginx", LABEL_DEFINITION: NGINX.fingerprint}
+    assert held.config["Labels"] == {
+        LABEL_ROLE: "nginx",
+        LABEL_DEFINITION: NGINX.fingerprint,
+        LABEL_CHOICES: NGINX.choices,
+    }
     assert held.files == {"/etc/devreg/nginx.conf": b"events {}\n"}
     assert not held.running
 

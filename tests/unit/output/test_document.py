@@ -69,5 +69,8 @@ def test_results_within_results_become_plain(capsys: pytest.CaptureFixture[str])
             "images": {"nginx": "n:1"},
             "users": ["alice"],
             "volume": None,
+            "tls": "off",
+            "certificate_ends": None,
+            "external_auth": None,
         },
     }

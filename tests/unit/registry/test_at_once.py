@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from devreg.model.errors import UploadFailed
+from devreg.registry import at_once
 from devreg.registry.at_once import do_all, in_order
 
 
@@ -23,6 +24,19 @@ class TestInOrder:
 
         assert list(in_order(work, range(100))) == list(range(0, 200, 2))
         assert list(in_order(work, [])) == []
+
+    def test_more_than_are_made_ready_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(at_once, "SLICE", 7)
+        begun: list[int] = []
+
+        def work(number: int) -> int:
+            begun.append(number)
+            return number
+
+        results = in_order(work, range(100))
+        assert [next(results) for _ in range(7)] == list(range(7))
+        assert max(begun) == 6
+        assert list(results) == list(range(7, 100))
 
     def test_a_failure_comes_in_its_place_and_keeps_the_rest_from_starting(self) -> None:
         begun: list[int] = []
@@ -44,6 +58,7 @@ class TestInOrder:
 def test_the_end_of_the_program_waits_for_nothing(call: str) -> None:
     script = f"""
 import os, signal, threading
+from devreg.registry import at_once
 from devreg.registry.at_once import do_all, in_order
 def never(_):
     threading.Event().wait()

@@ -1,0 +1,117 @@
+"""The files for those who run the server themselves."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from devreg.model.rendered import File, Site, Target, untouched
+from devreg.model.server import S3, Listen, Nfs, ServerImages
+from devreg.model.server_tls import Certificate
+from devreg.server.targets import files
+
+SITE = Site(ServerImages("registry:2", "nginx:1"), Listen("0.0.0.0", 5000))  # noqa: S104 - nothing listens
+BUCKET = S3("images", "eu-west-1", "http://10.0.0.1:7480")
+
+
+def texts(target: Target, site: Site = SITE) -> dict[str, str]:
+    return {each.name: each.text for each in files(target, site)}
+
+
+def stack(site: Site) -> Any:
+    return YAML(typ="safe").load(texts(Target.SWARM, site)["stack.yaml"])
+
+
+@pytest.mark.parametrize("target", Target)
+def test_every_file_knows_itself(target: Target) -> None:
+    for each in files(target, SITE):
+        assert untouched(each.stamped)
+        assert not untouched(each.stamped + " ")
+        assert not untouched(each.text)
+        assert each.stamped.startswith("# devreg sha256:")
+
+
+def test_the_stamp_is_of_all_below_it() -> None:
+    assert File("a", "1\n").stamped != File("a", "2\n").stamped
+
+
+def test_the_unit_is_that_of_the_reference() -> None:
+    unit = texts(Target.SYSTEMD)["docker.registry.service"]
+    for line in ("Restart=always", "ExecStartPre=-/usr/bin/docker stop %n", "Requires=docker.service"):
+        assert f"\n{line}\n" in unit
+    assert "--volume docker_registry:/var/lib/registry" in unit
+    assert "--publish 127.0.0.1:8082:80 " in unit, "the registry believes whoever reaches it"
+
+
+def test_the_site_hides_no_other_and_answers_for_any_name_without_one() -> None:
+    conf = texts(Target.NGINX)["docker.registry.conf"]
+    assert "default_server" not in conf
+    assert "  server_name ~.;" in conf
+    named = texts(Target.NGINX, replace(SITE, domain="registry.example.com"))["docker.registry.conf"]
+    assert "  server_name registry.example.com;" in named
+
+
+def test_with_a_certificate_the_site_speaks_tls_and_nothing_else() -> None:
+    site = replace(SITE, certificate=Certificate("/etc/a.pem", "/etc/a.key"))
+    conf = texts(Target.NGINX, site)["docker.registry.conf"]
+    public = re.findall(r"^  listen (.*);", conf, re.MULTILINE)
+    assert public == ["127.0.0.1:8083", "443 ssl", "[::]:443 ssl"]
+    assert "ssl_certificate /etc/a.pem;" in conf
+
+
+def test_compose_has_the_containers_of_up() -> None:
+    compose = YAML(typ="safe").load(texts(Target.COMPOSE)["compose.yaml"])
+    services = compose["services"]
+    assert list(services) == ["registry", "nginx"]
+    assert services["nginx"]["ports"] == ["0.0.0.0:5000:5000"]
+    assert "ports" not in services["registry"]
+    mounted = {each.split(":")[0] for service in services.values() for each in service["volumes"]}
+    assert {each for each in mounted if not each.startswith("./")} == set(compose["volumes"])
+    assert {each[2:] for each in mounted if each.startswith("./")} == {"registry.yml", "nginx.conf"}
+
+
+def test_a_swarm_with_s3_has_replicas_that_share_all() -> None:
+    found = stack(replace(SITE, storage=BUCKET, replicas=3))
+    registry = found["services"]["registry"]
+    assert registry["deploy"]["replicas"] == 3
+    assert "placement" not in registry["deploy"]
+    assert "volumes" not in registry
+    assert {"http_secret", "s3_access_key", "s3_secret_key"} == {each["source"] for each in registry["secrets"]}
+    assert all(each["external"] for each in found["secrets"].values())
+    config = YAML(typ="safe").load(texts(Target.SWARM, replace(SITE, storage=BUCKET))["registry.yml"])
+    assert config["storage"]["s3"] == {
+        "bucket": "images",
+        "region": "eu-west-1",
+        "regionendpoint": "http://10.0.0.1:7480",
+        "secure": False,
+    }
+    assert "cache" not in config["storage"], "what one remembers another may delete"
+
+
+def test_a_swarm_with_nfs_mounts_it_on_every_node() -> None:
+    found = stack(replace(SITE, storage=Nfs("nas", "/images"), replicas=2))
+    assert found["volumes"]["data"]["driver_opts"]["device"] == ":/images"
+    assert found["services"]["registry"]["volumes"] == ["data:/var/lib/registry"]
+
+
+def test_a_swarm_with_a_volume_stays_on_its_node() -> None:
+    deploy = stack(SITE)["services"]["registry"]["deploy"]
+    assert (deploy["replicas"], deploy["placement"]["constraints"]) == (1, ["node.labels.registry == true"])
+    assert deploy["update_config"]["order"] == "stop-first", "two would write to one folder"
+
+
+def test_a_changed_config_of_a_swarm_has_another_name() -> None:
+    one, other = (stack(replace(SITE, storage=storage))["configs"] for storage in (None, BUCKET))
+    assert one["registry"]["name"] != other["registry"]["name"]
+    assert one["nginx"]["name"] == other["nginx"]["name"]
+
+
+def test_every_registry_is_asked_for_by_name_again_and_again() -> None:
+    conf = texts(Target.SWARM)["nginx.conf"]
+    assert "resolver 127.0.0.11 valid=2s" in conf
+    assert "upstream registry_behind" not in conf
+    assert "proxy_pass http://$registry_behind;" in conf
