@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Annotated
 
 import typer
 
+from devreg.cli import unread as left
 from devreg.cli.options import Json, Registry, settings, timeout
 from devreg.model.address import Address
-from devreg.model.errors import DevregError, PartlyDone, UsageError
+from devreg.model.errors import UsageError
 from devreg.model.listing import Repository, Tag
 from devreg.model.selection import Order, select
 from devreg.model.since import since
 from devreg.output import console, document, tables
 from devreg.output.template import Template
-
-_AGAIN = "run the command again"
-_NAMED = 5
 
 Filter = Annotated[
     str | None, typer.Option("--filter", metavar="GLOB", help="Only names that match, as '1.*'.", show_default=False)
@@ -64,14 +62,14 @@ def repos(
     unread = [(each.name, each.error) for each in found if each.error] if details else []
     if as_json:
         rows = found if details else [{"name": each.name} for each in found]
-        _document("repos", {"repositories": rows}, unread)
+        document.success("repos", {"repositories": rows}, ok=not unread, errors=left.errors(unread))
     elif line:
         _print(line, found)
     elif details:
         tables.repositories(list(found))
     else:
         tables.names(found)
-    _end(unread)
+    left.end(unread)
 
 
 def tags(
@@ -110,14 +108,14 @@ def tags(
     several = len(repositories) > 1
     unread = [(_label(each, several), each.error) for each in every if each.error]
     if as_json:
-        _document("tags", {"tags": found}, unread)
+        document.success("tags", {"tags": found}, ok=not unread, errors=left.errors(unread))
     elif line:
         _print(line, found)
     elif not found:
         console.note("no tags" if every == () and pattern is None else "no tags that match")
     else:
         tables.tags(found, with_repository=several)
-    _end(unread)
+    left.end(unread)
 
 
 def _template(text: str | None, kind: type, as_json: bool) -> Template | None:
@@ -135,16 +133,3 @@ def _label(tag: Tag, several: bool) -> str:
     if not tag.name:
         return tag.repository
     return f"{tag.repository}:{tag.name}" if several else tag.name
-
-
-def _document(command: str, data: object, unread: Sequence[tuple[str, str]]) -> None:
-    errors: list[DevregError] = [PartlyDone(f"{name}: {error}", hint=_AGAIN) for name, error in unread]
-    document.success(command, data, ok=not unread, errors=errors)
-
-
-def _end(unread: Sequence[tuple[str, str]]) -> None:
-    """Exit with 1 if some could not be read."""
-    if unread:
-        names = ", ".join(name for name, _ in unread[:_NAMED])
-        more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
-        raise PartlyDone(f"could not read {names}{more}: {unread[0][1]}", hint=_AGAIN)

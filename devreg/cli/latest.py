@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devreg.cli import unread
 from devreg.cli.options import Json, Registry, default_destination, timeout
-from devreg.model.errors import PartlyDone
 from devreg.output import console, document, tables
 from devreg.output.columns import aligned
 
@@ -37,17 +37,16 @@ def latest(
     reference = target(name, default_destination(registry))
     with reporting() as listener:
         found = ask(reference, reference.home, timeout=timeout(), listen=listener)
-    errors = [PartlyDone(f"{tag}: {why}", hint="run the command again") for tag, why in found.unread.items()]
+    left = list(found.unread.items())
     if as_json:
-        document.success("latest", found, ok=not errors, errors=[*errors])
+        document.success("latest", found, ok=not left, errors=unread.errors(left))
     else:
         _show(found)
-    if errors:
-        raise PartlyDone(f"could not read {len(errors)} of the tags; {errors[0].message}", hint=errors[0].hint)
+    unread.end(left)
 
 
 def _show(found: Latest) -> None:
-    if found.digest is None:
+    if found.digest is None and found.tag not in found.unread:
         console.note(f"{found.repository} has no tag {found.tag}")
     if console.is_terminal():
         tables.pairs(_for_people(found))
@@ -58,7 +57,8 @@ def _show(found: Latest) -> None:
 
 
 def _for_people(found: Latest) -> list[tuple[str, str]]:
-    rows = [("tag", found.tag), ("digest", found.digest or "none: there is no such tag")]
+    none = "it could not be read" if found.tag in found.unread else "none: there is no such tag"
+    rows = [("tag", found.tag), ("digest", found.digest or none)]
     if found.digest:
         rows.append(("same", ", ".join(found.same) or "no other tag"))
     if found.newest is None:

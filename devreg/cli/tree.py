@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from devreg.cli import unread
 from devreg.cli.options import Json, Registry, settings, timeout
 from devreg.model.address import Address
-from devreg.model.errors import DevregError, PartlyDone
 from devreg.output import console, document
 
 
@@ -37,13 +37,11 @@ def tree(
     default = Address.parse(settings.get("registry", registry).value)
     with reporting() as listener:
         found = action.grow(repository, default=default, pattern=pattern, timeout=timeout(), listen=listener)
-    hint = "run the command again"
-    errors: list[DevregError] = [PartlyDone(f"{tag}: {why}", hint=hint) for tag, why in found.unread.items()]
+    left = list(found.unread.items())
     if as_json:
-        document.success("tree", found, ok=not errors, errors=errors)
+        document.success("tree", found, ok=not left, errors=unread.errors(left))
     elif found.costs:
         tree_view.forest(found)
-    elif not errors:
+    elif not left:
         console.note("no tags" if pattern is None else "no tags that match")
-    if errors:
-        raise PartlyDone(f"could not read {len(errors)} of the tags, as {errors[0].message}", hint=hint)
+    unread.end(left)
