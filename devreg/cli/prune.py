@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devreg.cli import unread
 from devreg.cli.options import Json, Registry, Yes, agreed, settings, timeout
 from devreg.cli.rm import data, end
 from devreg.model.address import Address
@@ -53,6 +54,7 @@ def prune(
     A tag goes only if no rule keeps it; one whose date nobody knows stays. What a tag that stays needs is never
     deleted: its manifest, an index's images, what it refers to and what refers to it. Registries do not list manifests
     without a tag: --untagged finds those whose tag `devreg tags` has seen, and signatures of images that are gone.
+    While a tag cannot be read, tags go only, and no manifest; the exit code is 1 then.
     """
     from devreg.actions import prune as action
     from devreg.output import plan_view
@@ -63,13 +65,15 @@ def prune(
     wishes = action.wishes(repositories, rules, default=Address.parse(settings.get("registry", registry).value))
     with reporting() as listener:
         plans = [action.plan(each, timeout=timeout(), listen=listener, may_delete=apply) for each in wishes]
+    missed = _unread(plans)
     if not apply:
         if as_json:
-            document.success("prune", data(plans, []))
+            document.success("prune", data(plans, []), ok=not missed, errors=unread.errors(missed))
         else:
             plan_view.plans(plans)
             empty = all(each.is_empty for each in plans)
             console.note("nothing to do" if empty else "nothing was changed: --apply does it")
+        unread.end(missed)
         return
     _apply(wishes, plans, yes, as_json)
 
@@ -89,4 +93,10 @@ def _apply(wishes: tuple[Wish, ...], plans: list[Plan], yes: bool, as_json: bool
         done = action.prune(left, timeout=timeout(), listen=listener)
     if not left:
         console.note("nothing to do")
-    end("prune", plans, done, [str(wish.registry) for wish, _ in left], as_json)
+    end("prune", plans, done, [str(wish.registry) for wish, _ in left], as_json, _unread(plans))
+
+
+def _unread(plans: list[Plan]) -> list[tuple[str, str]]:
+    """The tags that could not be read, because of which no manifest goes, and why."""
+    several = len(plans) > 1
+    return [(f"{plan.repository}:{tag}" if several else tag, why) for plan in plans for tag, why in plan.unread.items()]

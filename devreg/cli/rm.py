@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from devreg.cli import unread
 from devreg.cli.options import Json, Registry, Yes, agreed, settings, timeout
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, PartlyDone
@@ -14,6 +15,7 @@ from devreg.output import console, document
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from devreg.cli.unread import Unread
     from devreg.model.deletion_plan import Outcome, Plan
 
 
@@ -75,8 +77,15 @@ def data(plans: Sequence[Plan], done: Sequence[Outcome]) -> dict[str, object]:
     }
 
 
-def end(command: str, plans: Sequence[Plan], done: Sequence[Outcome], registries: Sequence[str], as_json: bool) -> None:
-    """Tell what was deleted. Raises PartlyDone where some could not be."""
+def end(
+    command: str,
+    plans: Sequence[Plan],
+    done: Sequence[Outcome],
+    registries: Sequence[str],
+    as_json: bool,
+    left: Unread = (),
+) -> None:
+    """Tell what was deleted. Raises PartlyDone where some could not be, and for tags that were `left` unread."""
     from devreg.output import plan_view
 
     failures: list[DevregError] = [
@@ -84,7 +93,8 @@ def end(command: str, plans: Sequence[Plan], done: Sequence[Outcome], registries
     ]
     if as_json:
         changed = any(each.tags or each.manifests for each in done)
-        document.success(command, data(plans, done), changed=changed, ok=not failures, errors=failures)
+        errors = [*failures, *unread.errors(left)]
+        document.success(command, data(plans, done), changed=changed, ok=not errors, errors=errors)
     else:
         plan_view.outcomes(done, registries)
         plan_view.afterwards(done)
@@ -92,3 +102,4 @@ def end(command: str, plans: Sequence[Plan], done: Sequence[Outcome], registries
             console.failure(each.message, each.hint)
     if failures:
         raise failures[0]
+    unread.end(left)

@@ -135,7 +135,12 @@ def test_a_tag_that_cannot_be_read_keeps_every_manifest(run: Run, serve: Serve, 
     serve(script)
     outcome = run("prune", REPOSITORY, "--keep", "1")
     assert [line.split()[:1] + line.split()[3:4] for line in outcome.out.splitlines()][-1] == ["broken", "error"]
-    assert run("prune", REPOSITORY, "--keep", "1", "--apply", "--yes").code == 0
+    assert outcome.code == 1
+    assert "could not read broken: " in outcome.err
+    document = run("prune", REPOSITORY, "--keep", "1", "--json").document
+    assert (document["ok"], [error["code"] for error in document["errors"]]) == (False, ["partly-done"])
+    outcome = run("prune", REPOSITORY, "--keep", "1", "--apply", "--yes")
+    assert (outcome.code, "could not read broken: " in outcome.err) == (1, True)
     assert set(script.tags) == {"1.3", "broken"}
     assert set(script.manifests) == manifests, "tags went only"
 
