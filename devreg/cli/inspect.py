@@ -23,7 +23,7 @@ def inspect(
     platform: Annotated[
         str | None, typer.Option(metavar="OS/ARCH", help="Of several platforms, this one.", show_default=False)
     ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Print the manifest, byte for byte.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the manifest; in a pipe byte for byte.")] = False,
     registry: Registry = None,
     as_json: Json = False,
 ) -> None:
@@ -40,12 +40,10 @@ def inspect(
     if raw and as_json:
         raise UsageError("--raw and --json exclude each other", hint="--raw prints the manifest, which is JSON itself")
     reference = target(name, default_destination(registry))
-    if reference.registry is None:
-        raise AssertionError("a target has a registry")
     if raw:
-        inspect_view.raw(action.raw(reference, reference.registry, platform=platform, timeout=timeout()))
+        inspect_view.raw(action.raw(reference, reference.home, platform=platform, timeout=timeout()))
         return
-    found = action.inspect(reference, reference.registry, platform=platform, timeout=timeout())
+    found = action.inspect(reference, reference.home, platform=platform, timeout=timeout())
     wrong = found.image.error if found.image else None
     errors: list[DevregError] = [PartlyDone(f"the config cannot be read: {wrong}", hint=_LOOK)] if wrong else []
     if as_json:

@@ -26,7 +26,10 @@ Pair = tuple[str, str | None]
 
 
 def raw(manifest: bytes) -> None:
-    """The bytes, and nothing else."""
+    """The bytes, and nothing else. On a terminal what is in them that a terminal would obey is shown, not obeyed."""
+    if console.is_terminal():
+        console.result(manifest.decode(errors="backslashreplace").removesuffix("\n"))
+        return
     sys.stdout.flush()
     sys.stdout.buffer.write(manifest)
     sys.stdout.buffer.flush()

@@ -224,6 +224,21 @@ def test_an_index_whose_images_were_left_behind(run: Run, shelf: Shelf) -> None:
     assert "not in the registry" in run("inspect", "app:1").out
 
 
+def test_raw_is_inert_on_a_terminal(run: Run, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And in a pipe what its digest is of."""
+    body = (
+        b'{"schemaVersion": 2, "manifests": [],\n\t"a": "\x1b]0;owned\x07\xe2\x80\xae", "mediaType": "'
+        + OCI_INDEX.encode()
+        + b'"}'
+    )
+    shelf.manifests["1"] = (OCI_INDEX, body)
+    assert run("inspect", "app:1", "--raw").out.encode() == body
+    monkeypatch.setattr("devreg.output.console.is_terminal", lambda: True)
+    shown = run("inspect", "app:1", "--raw").out
+    assert '[],\n\t"a": "\\x1b]0;owned\\x07\\u202e"' in shown
+    assert shown.endswith('"}\n')
+
+
 def test_raw_is_what_the_registry_has(run: Run, shelf: Shelf) -> None:
     amd64, _, _ = index(shelf)
     assert run("inspect", "app:1", "--raw").out.encode() == shelf.manifests["1"][1]
