@@ -87,9 +87,10 @@ def _images(contents: Contents, held: Holdings, digest: str) -> Iterator[_Image]
     if manifest.kind != "index":
         yield _Image(_platform(contents, held.repository, manifest), digest, _layers(manifest))
         return
-    there = [(each.platform, each.manifest) for each in members(contents, held.repository, manifest) if each.manifest]
-    for named, image in there:
-        yield _Image(named, image.digest, _layers(image))
+    named = [(each.platform, each.manifest) for each in members(contents, held.repository, manifest) if each.manifest]
+    there = [(platform, image) for platform, image in named if image.digest in held.nodes]
+    for its, image in there:
+        yield _Image(its, image.digest, _layers(image))
     if not there:
         yield _Image(None, digest, ())
 

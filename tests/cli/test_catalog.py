@@ -284,6 +284,29 @@ def test_an_index_of_more_than_anybody_has_is_not_followed(
     assert "more than 3 images" in rows["many"]["error"]
 
 
+def test_an_image_of_an_index_that_only_the_cache_has_takes_up_nothing(run: Run, serve: Serve) -> None:
+    """It was deleted since, or the cache knows it from another repository."""
+    shelf = Repository()
+    entries = [shelf.built("a", "amd64"), shelf.built("bc", "arm64")]
+    for tag in ("1", "2"):
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries, "annotations": {"tag": tag}}
+        shelf.put(OCI_INDEX, index, tag)
+    server = serve(shelf)
+
+    def sizes() -> set[int]:
+        return {row["size"] for row in run("tags", "app", "--json").data["tags"]}
+
+    whole = sizes()
+    del shelf.manifests[entries[1]["digest"]]
+    before = len(server.asked)
+    (left,) = sizes()
+    assert left < min(whole) - 2000
+    assert run("inspect", "app:1", "--json").data["size"] == left
+    assert "GET" not in {each.method for each in server.asked[before:] if each.path.endswith(entries[0]["digest"])}
+    run("cache", "clear")
+    assert sizes() == {left}
+
+
 def test_manifests_without_a_digest_are_not_one(run: Run, serve: Serve) -> None:
     """Of signed schema 1 the digest cannot be told from the bytes."""
     signed = {"Content-Type": DOCKER_SCHEMA1_SIGNED}

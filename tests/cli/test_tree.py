@@ -92,6 +92,16 @@ def test_each_platform_has_a_tree(run: Run, shelf: Repository) -> None:
     assert found["costs"][0]["size"] == index + 2000 + sum(own(shelf, each) for each in entries)
 
 
+def test_an_image_of_an_index_that_only_the_cache_has_is_in_no_tree(run: Run, shelf: Repository) -> None:
+    entries = [shelf.built("ab", arch) for arch in ("amd64", "arm64")]
+    shelf.put(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}, "1")
+    assert len(run("tree", "app", "--json").data["platforms"]) == 2
+    del shelf.manifests[entries[1]["digest"]]
+    found = run("tree", "app", "--json").data
+    assert [each["platform"] for each in found["platforms"]] == ["linux/amd64"]
+    assert found["stored"] == len(shelf.manifests["1"][1]) + 2000 + own(shelf, entries[0])
+
+
 def test_a_tag_that_cannot_be_read_is_told(run: Run, shelf: Repository) -> None:
     shelf.tag("1", shelf.built("a"))
     shelf.put(OCI_IMAGE, {"layers": 1}, "broken")
