@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from devreg.actions.reach import open_registry
 from devreg.engine.client import Engine
-from devreg.model.address import Address
+from devreg.model.address import HUB
 from devreg.model.reference import Reference
-
-_HUB = Address("docker.io")
 
 
 def is_here(engine: Engine, name: Reference) -> bool:
@@ -32,6 +30,6 @@ def _held(engine: Engine, name: Reference) -> tuple[str, ...]:
 
 def offered(name: Reference, timeout: float) -> str:
     """The digest that the registry has for a name."""
-    asked = name.within(_HUB)
+    asked = name.within(HUB)
     with open_registry(asked.home, timeout=timeout) as opened:
         return opened.head_manifest(asked.repository, asked.version).digest

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from devreg.cli import unread as left
-from devreg.cli.options import Json, Registry, settings, timeout
-from devreg.model.address import Address
+from devreg.cli.options import Json, Registry, default_registry, timeout
 from devreg.model.errors import UsageError
 from devreg.model.listing import Repository, Tag
 from devreg.model.selection import Order, select
@@ -55,7 +54,7 @@ def repos(
 
     line = _template(template, Repository, as_json)
     details = details or bool(line and line.fields - {"name"})
-    where = Address.parse(settings.get("registry", registry if address is None else address).value)
+    where = default_registry(registry if address is None else address)
     with reporting() as listener:
         coming = action.repositories(where, timeout=timeout(), pattern=pattern, details=details, listen=listener)
         found: Iterable[Repository] = list(coming) if details or as_json else coming
@@ -101,7 +100,7 @@ def tags(
 
     line = _template(template, Tag, as_json)
     moment = since(made_since, datetime.now(timezone.utc)) if made_since else None
-    default = Address.parse(settings.get("registry", registry).value)
+    default = default_registry(registry)
     with reporting() as listener:
         every = action.tags(repositories, default=default, timeout=timeout(), pattern=pattern, listen=listener)
     found = select(every, sort=sort, reverse=reverse, since=moment, limit=limit, version_key=version_key)

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from devreg.cli.options import Json, Registry, default_destination, settings, timeout
-from devreg.model.address import Address
+from devreg.cli.options import Json, Registry, default_destination, default_registry, timeout
 from devreg.model.errors import DevregError, PartlyDone
 from devreg.model.reference import Reference, checked_tag
 from devreg.model.results import Copied
@@ -45,7 +44,7 @@ def copy(
     from devreg.actions import copy as action
     from devreg.output.progress import reporting
 
-    default = Address.parse(settings.get("registry", registry).value)
+    default = default_registry(registry)
     wish = replace(
         action.wish(source, target, default), platform=platform, referrers=not no_referrers, no_clobber=no_clobber
     )

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devreg.cli import unread
-from devreg.cli.options import Json, Registry, Yes, agreed, settings, timeout
+from devreg.cli.options import Json, Registry, Yes, agreed, default_registry, timeout
 from devreg.cli.rm import data, end
-from devreg.model.address import Address
 from devreg.model.prune_plan import Rules
 from devreg.model.since import since
 from devreg.output import console, document
@@ -62,7 +61,7 @@ def prune(
 
     before = since(older_than, datetime.now(timezone.utc)) if older_than else None
     rules = Rules(keep, tuple(keep_tags or ()), before, untagged)
-    wishes = action.wishes(repositories, rules, default=Address.parse(settings.get("registry", registry).value))
+    wishes = action.wishes(repositories, rules, default=default_registry(registry))
     with reporting() as listener:
         plans = [action.plan(each, timeout=timeout(), listen=listener, may_delete=apply) for each in wishes]
     missed = _unread(plans)

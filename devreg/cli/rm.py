@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devreg.cli import unread
-from devreg.cli.options import Json, Registry, Yes, agreed, settings, timeout
-from devreg.model.address import Address
+from devreg.cli.options import Json, Registry, Yes, agreed, default_registry, timeout
 from devreg.model.errors import DevregError, PartlyDone
 from devreg.output import console, document
 
@@ -43,7 +42,7 @@ def rm(
     from devreg.output import plan_view
     from devreg.output.progress import reporting
 
-    default = Address.parse(settings.get("registry", registry).value)
+    default = default_registry(registry)
     wishes = action.wishes(references, default=default, by_digest=digest)
     with reporting() as listener:
         plans = [action.plan(each, timeout=timeout(), listen=listener, may_delete=not dry_run) for each in wishes]
