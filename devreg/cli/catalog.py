@@ -12,6 +12,7 @@ from devreg.cli import unread as left
 from devreg.cli.options import Json, Registry, default_registry, timeout
 from devreg.model.errors import UsageError
 from devreg.model.listing import Repository, Tag
+from devreg.model.reference import Reference
 from devreg.model.selection import Order, select
 from devreg.model.since import since
 from devreg.output import console, document, tables
@@ -114,6 +115,10 @@ def tags(
         console.note("no tags" if every == () and pattern is None else "no tags that match")
     else:
         tables.tags(found, with_repository=several)
+        there = {each.repository for each in every}
+        for name in repositories if pattern is None else ():
+            if Reference.parse(name).within(default).repository not in there:
+                console.note(f"{name} has no tags")
     left.end(unread)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from devreg.model import schema1
 from devreg.model.body import Body
-from devreg.model.errors import NotFound
+from devreg.model.errors import NotFound, RegistryUnreachable
 from devreg.model.imageconfig import created, platform
 from devreg.model.manifest import Kind, Manifest
-from devreg.model.wire import unusable
+from devreg.model.wire import json_object, unusable
 from devreg.remote.contents import Contents, parsed
 
 MAX_IMAGES = 1000
@@ -58,7 +59,8 @@ class Reader:
         if (known := self._known.get(where)) is not None:
             return known
         manifest = parsed(body)
-        facts = _facts(self.contents, repository, manifest, self._images_of(repository, manifest))
+        images = self._images_of(repository, manifest)
+        facts = _facts(manifest, images, self._configs(repository, body, manifest, images))
         if body.digest:  # signed schema 1 may come without one
             self._known[where] = facts
         return facts
@@ -79,6 +81,16 @@ class Reader:
                 found.append(self._image(repository, child.digest))
         return [each for each in found if each.kind != "index"]
 
+    def _configs(
+        self, repository: str, body: Body, manifest: Manifest, images: Sequence[Manifest]
+    ) -> list[dict[str, object]]:
+        """Those of the images. Schema 1 has its own within the manifest; what makes no sense there says nothing."""
+        if manifest.kind != "schema1":
+            return [self.contents.config(repository, image) for image in images]
+        with suppress(RegistryUnreachable):
+            return [schema1.config(json_object(body.content, "the manifest"))]
+        return []
+
     def _image(self, repository: str, digest: str) -> Manifest:
         where = repository, digest
         if where not in self._images:
@@ -86,8 +98,7 @@ class Reader:
         return self._images[where]
 
 
-def _facts(contents: Contents, repository: str, manifest: Manifest, images: Sequence[Manifest]) -> Facts:
-    configs = [contents.config(repository, image) for image in images]
+def _facts(manifest: Manifest, images: Sequence[Manifest], configs: Sequence[dict[str, object]]) -> Facts:
     sizes = [image.content_size for image in images]
     times = [time for config in configs if (time := created(config))]
     return Facts(

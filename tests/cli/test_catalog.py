@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from devreg.model.listing import Tag
-from devreg.model.manifest import DOCKER_IMAGE, DOCKER_SCHEMA1_SIGNED, OCI_IMAGE, OCI_INDEX
+from devreg.model.manifest import DOCKER_IMAGE, DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED, OCI_IMAGE, OCI_INDEX
 from devreg.remote import facts
 from tests.cli import registry
 from tests.cli.conftest import Run, Serve
@@ -151,12 +151,31 @@ def test_order_and_choice_of_tags(
     assert [each["name"] for each in run("tags", "app", *words, "--json").data["tags"]] == names
 
 
+def test_schema_1_tells_when_and_for_what_it_was_made(run: Run, serve: Serve) -> None:
+    shelf = Repository()
+    step = {"created": "2015-05-06T07:08:09.1Z", "os": "linux", "architecture": "arm"}
+    history = [{"v1Compatibility": json.dumps(step)}]
+    shelf.put(DOCKER_SCHEMA1, {"schemaVersion": 1, "fsLayers": [], "history": history}, "old")
+    shelf.put(DOCKER_SCHEMA1, {"schemaVersion": 1, "fsLayers": [], "history": "nonsense"}, "odd")
+    serve(shelf)
+    rows = {row["name"]: row for row in run("tags", "app", "--json").data["tags"]}
+    assert (rows["old"]["created"], rows["old"]["platforms"]) == ("2015-05-06T07:08:09Z", ["linux/arm"])
+    assert (rows["odd"]["created"], rows["odd"]["platforms"], rows["odd"]["error"]) == (None, [], None)
+
+
 def test_no_tags_is_told_and_no_failure(run: Run, serve: Serve) -> None:
     serve(lambda _: json_answer({"name": "app", "tags": None}))
     outcome = run("tags", "app")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "no tags\n")
     serve(registry.answer)
     assert run("tags", "team/app", "--filter", "x*").err == "no tags that match\n"
+
+
+def test_a_repository_without_tags_among_others_is_told(run: Run, serve: Serve) -> None:
+    empty = json_answer({"name": "gone", "tags": None})
+    serve(lambda asked: empty if asked.path == "/v2/gone/tags/list" else registry.answer(asked))
+    outcome = run("tags", "gone", "team/app")
+    assert (outcome.code, len(outcome.out.splitlines()), outcome.err) == (0, 2, "gone has no tags\n")
 
 
 @pytest.mark.parametrize(
