@@ -74,7 +74,7 @@ def repos(
 
 def tags(
     repositories: Annotated[
-        list[str], typer.Argument(metavar="REPO...", help="Repositories, with or without their registry.")
+        list[str], typer.Argument(metavar="REPO", help="Repositories, with or without their registry.")
     ],
     sort: Annotated[Order, typer.Option("--sort", help="Newest, biggest or highest first; names ascend.")] = "created",
     reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
@@ -92,7 +92,8 @@ def tags(
 ) -> None:
     """List the tags of repositories.
 
-    With digest, size, age, platforms and other tags of the same digest. In a pipe, without a header: name, digest,
+    With digest, size, age, platforms, REFS, how many signatures, SBOMs and the like refer to it, and ALSO, the other
+    tags of the same digest. In a pipe, without a header: name, digest,
     bytes, time, platforms, kind, number of referrers, other tags; before them the repository if there are several.
     """
     from devreg.actions import catalog as action

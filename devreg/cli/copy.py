@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from devreg.cli.options import Json, Registry, default_destination, default_registry, timeout
+from devreg.cli.unread import few
 from devreg.model.errors import DevregError, PartlyDone
 from devreg.model.reference import Reference, checked_tag
 from devreg.model.results import Copied
@@ -55,18 +56,18 @@ def copy(
         raise errors[0]
     _tell("copy", done.copied, errors, as_json)
     if errors:
-        failed = ", ".join(name for name, _ in done.failed)
+        failed = few([name for name, _ in done.failed])
         raise PartlyDone(f"not all was copied: {failed}; {errors[0].message}", hint=errors[0].hint)
 
 
 def retag(
     name: Annotated[str, typer.Argument(metavar="REF", help="REPO[:TAG], or REPO@DIGEST.")],
-    tags: Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags that it gets besides.")],
+    tags: Annotated[list[str], typer.Argument(metavar="TAG", help="Tags that it gets besides.")],
     no_clobber: NoClobber = False,
     registry: Registry = None,
     as_json: Json = False,
 ) -> None:
-    """Give an image in the registry one more tag.
+    """Give an image in the registry more tags.
 
     Nothing is pulled or sent but the manifest. Prints NAME@DIGEST of each.
     """

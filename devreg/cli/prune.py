@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def prune(
     repositories: Annotated[
-        list[str], typer.Argument(metavar="REPO...", help="Repositories, with or without their registry.")
+        list[str], typer.Argument(metavar="REPO", help="Repositories, with or without their registry.")
     ],
     keep: Annotated[
         int | None,
@@ -70,8 +70,10 @@ def prune(
             document.success("prune", data(plans, []), ok=not missed, errors=unread.errors(missed))
         else:
             plan_view.plans(plans)
-            empty = all(each.is_empty for each in plans)
-            console.note("nothing to do" if empty else "nothing was changed: --apply does it")
+            if not all(each.is_empty for each in plans):
+                console.note("nothing was changed: --apply does it")
+            elif not missed:
+                console.note("nothing to do")
         unread.end(missed)
         return
     _apply(wishes, plans, yes, as_json)

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rm(
-    references: Annotated[list[str], typer.Argument(metavar="REF...", help="REPO:TAG, or REPO@DIGEST.")],
+    references: Annotated[list[str], typer.Argument(metavar="REF", help="REPO:TAG, or REPO@DIGEST.")],
     digest: Annotated[
         bool, typer.Option("--digest", help="Delete what the tag stands for, with every other tag on it.")
     ] = False,

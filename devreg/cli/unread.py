@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from devreg.model.errors import DevregError, PartlyDone
 
-_AGAIN = "run the command again"
+_AGAIN = "run the command again; if it stays so, the registry's log tells more"
 _NAMED = 5
 
 Unread = Sequence[tuple[str, str]]
@@ -22,6 +22,11 @@ def end(unread: Unread) -> None:
     """Nothing where all was read. Raises PartlyDone, exit code 1, that names the first few."""
     if not unread:
         return
-    names = ", ".join(name for name, _ in unread[:_NAMED])
-    more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
-    raise PartlyDone(f"could not read {names}{more}: {unread[0][1]}", hint=_AGAIN)
+    names = few([name for name, _ in unread])
+    raise PartlyDone(f"could not read {names}: {unread[0][1]}", hint=_AGAIN)
+
+
+def few(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"

@@ -45,6 +45,14 @@ def test_an_empty_registry_is_nothing_on_stdout(run: Run, serve: Serve) -> None:
     assert (outcome.code, outcome.out) == (0, "")
 
 
+def test_a_list_that_is_refused_has_no_title(run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(lambda _: error_answer(403, "DENIED"))
+    monkeypatch.setattr("devreg.output.console.is_terminal", lambda: True)
+    outcome = run("repos")
+    assert (outcome.code, outcome.out) == (21, "")
+    assert "not every registry offers this list" in outcome.err
+
+
 def test_all_pages_are_followed(run: Run, serve: Serve) -> None:
     def pages(asked: Asked) -> Answer:
         number = int(asked.query.get("last", ["0"])[0])

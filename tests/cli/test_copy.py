@@ -328,6 +328,15 @@ def test_tags_that_are_none_hide_no_other(run: Run, world: World, name: str) -> 
     assert named == {"1"}, "the registry is not asked for what is no tag"
 
 
+def test_of_many_that_fail_a_few_are_named(run: Run, world: World) -> None:
+    world.one.image("app", "1")
+    for number in range(10, 17):
+        world.one.index("app", [{**world.one.image("other"), "digest": f"sha256:{number:064x}"}], f"{number}")
+    outcome = run("copy", f"{world.source}:*", world.target)
+    assert outcome.code == 1
+    assert f"{world.source}:14 and 2 more; " in outcome.err
+
+
 @pytest.mark.parametrize("words", [("copy", "DST"), ("retag", "2"), ("inspect",)])
 def test_a_digest_that_only_the_cache_has_is_not_there(run: Run, world: World, words: tuple[str, ...]) -> None:
     image = world.one.image("app", "1")

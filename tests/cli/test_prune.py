@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import Run, Serve
 from tests.http.deleting_registry import REPOSITORY, UNSUPPORTED, Deleting
-from tests.http.server import Answer, Asked, json_answer
+from tests.http.server import Answer, Asked, error_answer, json_answer
 
 
 @pytest.fixture
@@ -143,6 +143,13 @@ def test_a_tag_that_cannot_be_read_keeps_every_manifest(run: Run, serve: Serve, 
     assert (outcome.code, "could not read broken: " in outcome.err) == (1, True)
     assert set(script.tags) == {"1.3", "broken"}
     assert set(script.manifests) == manifests, "tags went only"
+
+
+def test_nothing_could_be_read_is_not_nothing_to_do(run: Run, serve: Serve, script: Deleting) -> None:
+    script.before = lambda asked: error_answer(403, "DENIED") if "/manifests/" in asked.path else None
+    serve(script)
+    outcome = run("prune", REPOSITORY, "--keep", "1")
+    assert (outcome.code, "nothing to do" in outcome.err) == (1, False)
 
 
 def test_a_tag_that_leads_nowhere_keeps_nothing(run: Run, serve: Serve, script: Deleting) -> None:

@@ -111,6 +111,17 @@ def test_a_tag_that_cannot_be_read_is_told(run: Run, shelf: Repository) -> None:
     assert [each["name"] for each in outcome.data["costs"]] == ["1"]
 
 
+def test_a_name_in_the_list_that_is_no_tag_is_not_asked_for(run: Run, serve: Serve) -> None:
+    shelf = Repository()
+    for name in ("1", "\x1b[1m"):
+        shelf.tag(name, shelf.built("a"))
+    server = serve(shelf)
+    outcome = run("tree", "app", "--json")
+    assert (outcome.code, [each["name"] for each in outcome.data["costs"]]) == (1, ["1"])
+    assert list(outcome.data["unread"]) == ["\x1b[1m"]
+    assert not [asked for asked in server.asked if "%1B" in asked.target or "\x1b" in asked.path]
+
+
 def test_a_repository_that_is_not_there(run: Run, serve: Serve) -> None:
     serve(Shelf())
     assert run("tree", "app").code == 22
