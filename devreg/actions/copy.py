@@ -16,10 +16,11 @@ from devreg.host.push_cache import PushCache
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, NotFound, PartlyDone, UsageError
 from devreg.model.events import Listener, Step, silent
-from devreg.model.reference import Reference, split_glob
+from devreg.model.reference import Reference, is_tag, split_glob
 from devreg.model.referrer_tag import subject
 from devreg.model.results import Copied
 from devreg.model.selection import matching, natural
+from devreg.model.wire import unusable
 from devreg.remote.contents import Contents
 
 
@@ -99,6 +100,8 @@ def _copy(
 ) -> tuple[Copied, DevregError | None]:
     """What was copied, and why what refers to it was not. `tags`: as for `related`."""
     repository = wanted.source.repository
+    if wanted.glob is not None and not is_tag(version):
+        raise unusable(f"it lists {version!r} as a tag, which is none")
     raised = raise_copy(contents, repository, placer, version, platform=wanted.platform)
     digest = raised.descriptor.digest
     own = wanted.source.tag if version == wanted.source.digest else version

@@ -10,7 +10,7 @@ from devreg.actions.reach import open_contents
 from devreg.model import imageconfig, inspection, platforms
 from devreg.model.address import Address
 from devreg.model.body import Body
-from devreg.model.errors import DevregError, NotFound
+from devreg.model.errors import DevregError
 from devreg.model.inspection import Entry, Image, Inspected
 from devreg.model.manifest import Manifest
 from devreg.model.reference import Reference
@@ -76,10 +76,8 @@ def _shown(
             _check(contents, repository, manifest, platform)
         return body, None
     if platform is not None:
-        at = platforms.best(platform, [each.platform for each in there])
-        if at is None:
-            raise _no_such(platform, (each.platform for each in there))
-        return contents.there(repository, there[at].descriptor.digest), "asked"
+        digest = platforms.chosen(platform, [(each.platform, each.descriptor.digest) for each in there])
+        return contents.there(repository, digest), "asked"
     readable = [each for each in there if each.manifest is not None]
     if not readable:
         return None, None
@@ -91,13 +89,8 @@ def _shown(
 def _check(contents: Contents, repository: str, manifest: Manifest, platform: str) -> None:
     """Raise NotFound for an image that is for another platform. What does not tell is for any."""
     there = imageconfig.platform(contents.config(repository, manifest))
-    if there is not None and platforms.best(platform, [there]) is None:
-        raise _no_such(platform, [there])
-
-
-def _no_such(platform: str, there: Iterable[str | None]) -> NotFound:
-    names = ", ".join(dict.fromkeys(each for each in there if each))
-    return NotFound(f"there is no image for {platform}", hint=f"there is one for {names or 'no platform'}")
+    if there is not None:
+        platforms.chosen(platform, [(there, manifest.digest)])
 
 
 def _image(contents: Contents, repository: str, body: Body) -> Image | None:

@@ -27,8 +27,8 @@ class Newest:
 
 @dataclass(frozen=True)
 class Latest:
-    """What a tag stands for. `digest`: None where there is no such tag. `same`: the other tags of that digest, the
-    highest version first. `newest`: None where no tag is a version.
+    """What a tag stands for. `digest`: None where there is no such tag, or it is in `unread`. `same`: the other tags
+    of that digest, the highest version first. `newest`: None where no tag is a version.
 
     `up_to_date`: whether the tag is the newest version; None where one of them is missing. `unread`: tags that could
     not be asked for, and why.
@@ -46,8 +46,9 @@ class Latest:
 def latest(name: Reference, registry: Address, *, timeout: float, listen: Listener) -> Latest:
     """What the tag of `name` stands for in `registry`; `latest` where it has none.
 
-    Raises UsageError for a digest; NotFound, NotAuthorized and RegistryUnreachable where the tags cannot be listed,
-    and where there is neither such a tag nor a version, or none that could be read.
+    Raises UsageError for a digest; NotFound, NotAuthorized and RegistryUnreachable where the tags cannot be listed;
+    what kept it from reading them where nothing was found, and NotFound where there is neither such a tag nor a
+    version.
     """
     if name.digest:
         raise UsageError(f"{name} names a digest, not a tag", hint=f"ask for a tag: devreg latest {name.name}:TAG")
@@ -56,8 +57,10 @@ def latest(name: Reference, registry: Address, *, timeout: float, listen: Listen
         digests, unread = _digests(opened, name.repository, tag, listen)
     digest, version = digests.get(tag), newest(digests)
     if digest is None and version is None:
-        if unread:
-            raise next(iter(unread.values()))
+        # A name in the list that is none says nothing of what there is.
+        hindered = [error for error in unread.values() if not isinstance(error, UsageError)]
+        if hindered:
+            raise unread.get(tag, hindered[0])
         raise NotFound(
             f"{name.name} has no tag {tag}, and none that is a version",
             hint=f"what there is, tells devreg tags {name.name}",
@@ -69,7 +72,7 @@ def latest(name: Reference, registry: Address, *, timeout: float, listen: Listen
         same=_by_version(other for other, its in digests.items() if its == digest and other != tag),
         newest=None if version is None else Newest(version, digests[version]),
         up_to_date=None if digest is None or version is None else digest == digests[version],
-        unread={other: error.message for other, error in unread.items()},
+        unread={each: error.message for each, error in unread.items()},
     )
 
 

@@ -13,8 +13,6 @@ from devreg.model.reference import Destination, Reference, checked_tag
 if TYPE_CHECKING:
     from devreg.engine.client import Engine
 
-_HUB = ("docker.io", "index.docker.io")
-
 
 @dataclass(frozen=True)
 class Names:
@@ -85,6 +83,6 @@ def tag(engine: Engine, image: str, name: Reference) -> str:
 
 def _without_hub(text: str) -> str:
     name = Reference.parse(text)
-    if name.registry is None or str(name.registry) not in _HUB:
+    if name.registry is None or not name.registry.is_hub:
         return text
     return str(replace(name, registry=None, repository=name.repository.removeprefix("library/")))

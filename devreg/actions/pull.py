@@ -15,14 +15,12 @@ from devreg.engine import images
 from devreg.engine.client import Engine
 from devreg.engine.digests import held
 from devreg.host import credentials as stored
-from devreg.model.address import Address
+from devreg.model.address import HUB
 from devreg.model.errors import DevregError, NotFound, RegistryUnreachable, UsageError
 from devreg.model.events import Listener, Step, Warn
 from devreg.model.reference import Destination, Reference, is_tag, split_glob
 from devreg.model.results import Pulled
 from devreg.model.selection import natural, select
-
-_HUB = Address("docker.io")
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def pull_all(engine: Engine, wanted: Sequence[Wanted], *, timeout: float, listen
 def pull(engine: Engine, name: Reference, listener: Listener) -> Pulled:
     """Pull an image. Raises NotFound, NotAuthorized or RegistryUnreachable."""
     listener(Step(f"pulling {name}"))
-    transfer = images.pull(engine, name, stored.lookup(name.registry or _HUB), listener)
+    transfer = images.pull(engine, name, stored.lookup(name.registry or HUB), listener)
     return Pulled(str(name), transfer.digest or name.digest or "", changed=transfer.fresh)
 
 
@@ -103,7 +101,7 @@ def _meant(wanted: Wanted, timeout: float, listener: Listener) -> list[Reference
     name = wanted.name
     if not wanted.globs and not wanted.newest:
         return [name]
-    with open_registry(name.registry or _HUB, timeout=timeout) as registry:
+    with open_registry(name.registry or HUB, timeout=timeout) as registry:
         tags = [tag for tag in registry.tags(name.repository) if is_tag(tag) and _matches(tag, wanted.globs)]
     if not tags:
         what = f" that matches {' and '.join(wanted.globs)}" if wanted.globs else ""
@@ -118,7 +116,7 @@ def _matches(tag: str, globs: Sequence[str]) -> bool:
 
 def _made_last(name: Reference, tags: Sequence[str], timeout: float, listener: Listener) -> str:
     """The one of `tags` whose image was made last. Raises NotFound where none tells when."""
-    rows = catalog.tags([name.name], default=name.registry or _HUB, timeout=timeout, pattern=None, listen=listener)
+    rows = catalog.tags([name.name], default=name.registry or HUB, timeout=timeout, pattern=None, listen=listener)
     dated = [row for row in rows if row.name in tags and row.created]
     if not dated:
         raise NotFound(

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 Via = Literal["auto", "engine", "direct"]
 _EXPORTS = 4
-_HUB = "docker.io"
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ def plan(
         refuse_clobber(placer(), target.tags, local.id)
     if via == "engine":
         return Planned("engine", "as asked for")
-    if str(target.registry) == _HUB and via == "auto":
-        return Planned("engine", f"it is for {_HUB}")
+    if target.registry.is_hub and via == "auto":
+        return Planned("engine", f"it is for {target.registry}")
     try:
         return _chosen(engine, local, target, placer(), via)
     except DevregError as error:

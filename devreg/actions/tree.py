@@ -22,6 +22,7 @@ from devreg.model.wire import json_object
 from devreg.registry.at_once import in_order
 from devreg.remote.contents import Contents, parsed
 from devreg.remote.graph import holdings
+from devreg.remote.inventory import unfit
 from devreg.remote.members import members
 
 
@@ -41,7 +42,10 @@ def grow(name: str, *, default: Address, pattern: str | None, timeout: float, li
     """
     reference = Reference.parse(name).within(default)
     with open_contents(reference.home, timeout=timeout) as contents:
-        held = holdings(contents, reference.repository, listen=listen)
+        listed = list(contents.registry.tags(reference.repository))
+        wrong = unfit(listed)
+        held = holdings(contents, reference.repository, [tag for tag in listed if tag not in wrong], listen)
+        unread = {**held.unread, **wrong}
         wanted = sorted(matching(held.digests, pattern))
         names: dict[str, list[str]] = defaultdict(list)
         for tag in wanted:
@@ -52,7 +56,7 @@ def grow(name: str, *, default: Address, pattern: str | None, timeout: float, li
             costs=tuple(_costs(held, wanted)),
             alone={digest: held.bytes_alone(held.tags_of(digest)) for digest in names},
             platforms=_woods(contents, held, names),
-            unread={tag: held.unread[tag] for tag in matching(held.unread, pattern)},
+            unread={tag: unread[tag] for tag in matching(unread, pattern)},
             unlisted=held.unlisted,
         )
 
@@ -88,9 +92,10 @@ def _images(contents: Contents, held: Holdings, digest: str) -> Iterator[_Image]
     if manifest.kind != "index":
         yield _Image(_platform(contents, held.repository, manifest), digest, _layers(manifest))
         return
-    there = [(each.platform, each.manifest) for each in members(contents, held.repository, manifest) if each.manifest]
-    for named, image in there:
-        yield _Image(named, image.digest, _layers(image))
+    named = [(each.platform, each.manifest) for each in members(contents, held.repository, manifest) if each.manifest]
+    there = [(platform, image) for platform, image in named if image.digest in held.nodes]
+    for its, image in there:
+        yield _Image(its, image.digest, _layers(image))
     if not there:
         yield _Image(None, digest, ())
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from devreg.actions.reach import open_registry
 from devreg.engine.client import Engine
-from devreg.model.address import Address
+from devreg.model.address import HUB
 from devreg.model.reference import Reference
 from devreg.model.wire import digest_of
-
-_HUB = Address("docker.io")
 
 
 def is_here(engine: Engine, name: Reference) -> bool:
@@ -33,7 +31,7 @@ def _held(engine: Engine, name: Reference) -> tuple[str, ...]:
 
 def offered(name: Reference, timeout: float) -> tuple[str, ...]:
     """The digest that the registry has for a name, and its sha256 where that is another: engines may go by either."""
-    asked = name.within(_HUB)
+    asked = name.within(HUB)
     with open_registry(asked.home, timeout=timeout) as opened:
         digest = opened.head_manifest(asked.repository, asked.version).digest
         if digest.startswith("sha256:"):

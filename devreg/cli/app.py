@@ -25,7 +25,7 @@ class Commands(LazyGroup):
         "inspect": ("inspect", "Show what an image in the registry is made of."),
         "tree": ("tree", "Show which layers the tags of a repository share, and what each alone costs."),
         "copy": ("copy", "Copy images within a registry, or to another, without pulling them."),
-        "retag": ("copy", "Give an image in the registry one more tag."),
+        "retag": ("copy", "Give an image in the registry more tags."),
         "rm": ("rm", "Delete tags, or manifests with every tag on them."),
         "prune": ("prune", "Delete the tags that nobody needs any more: shows a plan first."),
         "login": ("auth", "Log in to a registry."),

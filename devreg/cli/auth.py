@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from devreg.cli.options import Json, PasswordStdin, asked, password, settings, timeout
-from devreg.model.address import Address
+from devreg.cli.options import Json, PasswordStdin, asked, default_registry, password, timeout
 from devreg.model.credentials import Credentials
 from devreg.output import console, document
 
@@ -33,7 +32,7 @@ def login(
     from devreg.actions import login as action
     from devreg.output.progress import reporting
 
-    registry = Address.parse(settings.get("registry", address).value)
+    registry = default_registry(address)
     user = asked("User name", "-u NAME") if username is None else username
     secret = password(password_stdin, f"Password for {user} at {registry}")
     with reporting() as listener:
@@ -48,7 +47,7 @@ def logout(address: Where = None, as_json: Json = False) -> None:
     """Forget the credentials of a registry."""
     from devreg.actions import login as action
 
-    registry = Address.parse(settings.get("registry", address).value)
+    registry = default_registry(address)
     changed = action.logout(registry)
     if as_json:
         document.success("logout", {"address": str(registry)}, changed=changed)

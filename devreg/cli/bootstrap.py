@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli.options import Json, password, settings, timeout
+from devreg.cli.options import Json, default_registry, password, timeout
 from devreg.model.address import Address
 from devreg.model.errors import PartlyDone, UsageError
 from devreg.output import console, document, tables
@@ -147,7 +147,7 @@ def _means(listener: Listener) -> Means:
         trust=trust,
         trust_ca=trust_ca,
         stdin=lambda: password(from_stdin=True, prompt=""),
-        default=lambda: Address.parse(settings.get("registry").value),
+        default=lambda: default_registry(None),
         timeout=timeout(),
         listener=listener,
     )

@@ -31,10 +31,14 @@ def info(as_json: Json = False) -> None:
     if as_json:
         document.success("cache info", found)
         return
-    rows = [(each.what, f"{each.entries}", f"{size(each.size)} in {each.file}") for each in found.kept]
-    tables.triples(("KEPT", "ENTRIES", "FILE"), rows)
-    if not rows:
-        console.note(f"nothing is kept in {found.folder}")
+    person = console.is_terminal()  # to whom the folder is told once
+    rows = [
+        (each.what, f"{each.entries}", size(each.size) if person else f"{size(each.size)} in {each.file}")
+        for each in found.kept
+    ]
+    tables.triples(("KEPT", "ENTRIES", "SIZE"), rows)
+    if person or not rows:
+        console.note(f"{'all of it' if rows else 'nothing'} is kept in {found.folder}")
 
 
 @group.command()

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from devreg.cli import unread as unreadable
-from devreg.cli.options import Json, Registry, settings, timeout
-from devreg.model.address import Address
+from devreg.cli import unread as left
+from devreg.cli.options import Json, Registry, default_registry, timeout
 from devreg.model.errors import UsageError
 from devreg.model.listing import Repository, Tag, held
+from devreg.model.reference import Reference
 from devreg.model.selection import Order, select
 from devreg.model.since import since
 from devreg.output import console, document, tables
@@ -55,26 +55,26 @@ def repos(
 
     line = _template(template, Repository, as_json)
     details = details or bool(line and line.fields - {"name"})
-    where = Address.parse(settings.get("registry", registry if address is None else address).value)
+    where = default_registry(registry if address is None else address)
     with reporting() as listener:
         coming = action.repositories(where, timeout=timeout(), pattern=pattern, details=details, listen=listener)
         found: Iterable[Repository] = held(coming) if details or as_json else coming
     unread = [(each.name, each.error) for each in found if each.error] if details else []
     if as_json:
         rows = found if details else [{"name": each.name} for each in found]
-        _document("repos", {"repositories": rows}, unread)
+        document.success("repos", {"repositories": rows}, ok=not unread, errors=left.errors(unread))
     elif line:
         _print(line, found)
     elif details:
         tables.repositories(list(found))
     else:
         tables.names(found)
-    unreadable.end(unread)
+    left.end(unread)
 
 
 def tags(
     repositories: Annotated[
-        list[str], typer.Argument(metavar="REPO...", help="Repositories, with or without their registry.")
+        list[str], typer.Argument(metavar="REPO", help="Repositories, with or without their registry.")
     ],
     sort: Annotated[Order, typer.Option("--sort", help="Newest, biggest or highest first; names ascend.")] = "created",
     reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
@@ -92,7 +92,8 @@ def tags(
 ) -> None:
     """List the tags of repositories.
 
-    With digest, size, age, platforms and other tags of the same digest. In a pipe, without a header: name, digest,
+    With digest, size, age, platforms, REFS, how many signatures, SBOMs and the like refer to it, and ALSO, the other
+    tags of the same digest. In a pipe, without a header: name, digest,
     bytes, time, platforms, kind, number of referrers, other tags; before them the repository if there are several.
     """
     from devreg.actions import catalog as action
@@ -101,21 +102,25 @@ def tags(
 
     line = _template(template, Tag, as_json)
     moment = since(made_since, datetime.now(timezone.utc)) if made_since else None
-    default = Address.parse(settings.get("registry", registry).value)
+    default = default_registry(registry)
     with reporting() as listener:
         every = action.tags(repositories, default=default, timeout=timeout(), pattern=pattern, listen=listener)
     found = select(every, sort=sort, reverse=reverse, since=moment, limit=limit, version_key=version_key)
     several = len(repositories) > 1
     unread = [(_label(each, several), each.error) for each in every if each.error]
     if as_json:
-        _document("tags", {"tags": found}, unread)
+        document.success("tags", {"tags": found}, ok=not unread, errors=left.errors(unread))
     elif line:
         _print(line, found)
     elif not found:
         console.note("no tags" if every == () and pattern is None else "no tags that match")
     else:
         tables.tags(found, with_repository=several)
-    unreadable.end(unread)
+        there = {each.repository for each in every}
+        for name in repositories if pattern is None else ():
+            if Reference.parse(name).within(default).repository not in there:
+                console.note(f"{name} has no tags")
+    left.end(unread)
 
 
 def _template(text: str | None, kind: type, as_json: bool) -> Template | None:
@@ -133,7 +138,3 @@ def _label(tag: Tag, several: bool) -> str:
     if not tag.name:
         return tag.repository
     return f"{tag.repository}:{tag.name}" if several else tag.name
-
-
-def _document(command: str, data: object, unread: unreadable.Unread) -> None:
-    document.success(command, data, ok=not unread, errors=unreadable.errors(unread))

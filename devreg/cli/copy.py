@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from devreg.cli.options import Json, Registry, default_destination, settings, timeout
-from devreg.model.address import Address
+from devreg.cli.options import Json, Registry, default_destination, default_registry, timeout
+from devreg.cli.unread import few
 from devreg.model.errors import DevregError, PartlyDone
 from devreg.model.reference import Reference, checked_tag
 from devreg.model.results import Copied
@@ -45,7 +45,7 @@ def copy(
     from devreg.actions import copy as action
     from devreg.output.progress import reporting
 
-    default = Address.parse(settings.get("registry", registry).value)
+    default = default_registry(registry)
     wish = replace(
         action.wish(source, target, default), platform=platform, referrers=not no_referrers, no_clobber=no_clobber
     )
@@ -56,18 +56,18 @@ def copy(
         raise errors[0]
     _tell("copy", done.copied, errors, as_json)
     if errors:
-        failed = ", ".join(name for name, _ in done.failed)
+        failed = few([name for name, _ in done.failed])
         raise PartlyDone(f"not all was copied: {failed}; {errors[0].message}", hint=errors[0].hint)
 
 
 def retag(
     name: Annotated[str, typer.Argument(metavar="REF", help="REPO[:TAG], or REPO@DIGEST.")],
-    tags: Annotated[list[str], typer.Argument(metavar="TAG...", help="Tags that it gets besides.")],
+    tags: Annotated[list[str], typer.Argument(metavar="TAG", help="Tags that it gets besides.")],
     no_clobber: NoClobber = False,
     registry: Registry = None,
     as_json: Json = False,
 ) -> None:
-    """Give an image in the registry one more tag.
+    """Give an image in the registry more tags.
 
     Nothing is pulled or sent but the manifest. Prints NAME@DIGEST of each.
     """

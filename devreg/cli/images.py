@@ -44,7 +44,7 @@ def tag(
 
 def pull(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="Images in the registry. A tag may be a glob: 'app:1.*'.")
+        list[str], typer.Argument(metavar="REF", help="Images in the registry. A tag may be a glob: 'app:1.*'.")
     ],
     newest: Annotated[
         bool, typer.Option("--newest", help="Only the newest tag: the highest version, else what was made last.")

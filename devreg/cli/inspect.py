@@ -23,7 +23,7 @@ def inspect(
     platform: Annotated[
         str | None, typer.Option(metavar="OS/ARCH", help="Of several platforms, this one.", show_default=False)
     ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Print the manifest, byte for byte.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the manifest; in a pipe byte for byte.")] = False,
     registry: Registry = None,
     as_json: Json = False,
 ) -> None:

@@ -46,7 +46,7 @@ def latest(
 
 
 def _show(found: Latest) -> None:
-    if found.digest is None:
+    if found.digest is None and found.tag not in found.unread:
         console.note(f"{found.repository} has no tag {found.tag}")
     if console.is_terminal():
         tables.pairs(_for_people(found))
@@ -57,7 +57,8 @@ def _show(found: Latest) -> None:
 
 
 def _for_people(found: Latest) -> list[tuple[str, str]]:
-    rows = [("tag", found.tag), ("digest", found.digest or "none: there is no such tag")]
+    none = "it could not be read" if found.tag in found.unread else "none: there is no such tag"
+    rows = [("tag", found.tag), ("digest", found.digest or none)]
     if found.digest:
         rows.append(("same", ", ".join(found.same) or "no other tag"))
     if found.newest is None:

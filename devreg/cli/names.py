@@ -62,11 +62,11 @@ def _plain(found: list[str]) -> list[Offer]:
 
 
 BY_CALLING: Mapping[str, Callable[[str, str | None], list[Offer]]] = {
-    **dict.fromkeys(("ADDRESS", "ADDRESS...", "REGISTRY[/PREFIX]"), _registries),
-    **dict.fromkeys(("REPO", "REPO..."), _repositories),
-    **dict.fromkeys(("REF", "REF...", "REPO[:TAG]", "NAME...", "SRC", "DST"), _references),
+    **dict.fromkeys(("ADDRESS", "REGISTRY[/PREFIX]"), _registries),
+    "REPO": _repositories,
+    **dict.fromkeys(("REF", "REPO[:TAG]", "SRC", "DST"), _references),
     "IMAGE": _local_images,
-    "IMAGE...": _local_images_or_archives,
+    "IMAGE|FILE": _local_images_or_archives,
     **dict.fromkeys(("DIR", "FILE", "FILE|fetch"), _files),
     "KEY": _keys,
 }

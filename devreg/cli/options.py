@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from devreg.model.address import Address
 from devreg.model.errors import UsageError
 from devreg.model.reference import Destination
 from devreg.output import console
@@ -36,6 +37,11 @@ settings = Settings()
 def timeout(flag: float | None = None) -> float:
     """Seconds to wait for an answer of a registry. Raises UsageError for what is no time."""
     return float(settings.get("timeout", None if flag is None else str(flag)).value)
+
+
+def default_registry(flag: str | None) -> Address:
+    """The registry that is meant when none is named. Raises UsageError."""
+    return Address.parse(settings.get("registry", flag).value)
 
 
 def default_destination(flag: str | None) -> Destination:

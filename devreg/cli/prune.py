@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devreg.cli import unread
-from devreg.cli.options import Json, Registry, Yes, agreed, settings, timeout
+from devreg.cli.options import Json, Registry, Yes, agreed, default_registry, timeout
 from devreg.cli.rm import data, end
-from devreg.model.address import Address
 from devreg.model.prune_plan import Rules
 from devreg.model.since import since
 from devreg.output import console, document
@@ -27,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def prune(
     repositories: Annotated[
-        list[str], typer.Argument(metavar="REPO...", help="Repositories, with or without their registry.")
+        list[str], typer.Argument(metavar="REPO", help="Repositories, with or without their registry.")
     ],
     keep: Annotated[
         int | None,
@@ -54,6 +53,7 @@ def prune(
     A tag goes only if no rule keeps it; one whose date nobody knows stays. What a tag that stays needs is never
     deleted: its manifest, an index's images, what it refers to and what refers to it. Registries do not list manifests
     without a tag: --untagged finds those whose tag `devreg tags` has seen, and signatures of images that are gone.
+    While a tag cannot be read, tags go only, and no manifest; the exit code is 1 then.
     """
     from devreg.actions import prune as action
     from devreg.output import plan_view
@@ -61,20 +61,22 @@ def prune(
 
     before = since(older_than, datetime.now(timezone.utc)) if older_than else None
     rules = Rules(keep, tuple(keep_tags or ()), before, untagged)
-    wishes = action.wishes(repositories, rules, default=Address.parse(settings.get("registry", registry).value))
+    wishes = action.wishes(repositories, rules, default=default_registry(registry))
     with reporting() as listener:
         plans = [action.plan(each, timeout=timeout(), listen=listener, may_delete=apply) for each in wishes]
+    missed = _unread(plans)
     if not apply:
-        left = _unread(plans)
         if as_json:
-            document.success("prune", data(plans, []), ok=not left, errors=unread.errors(left))
+            document.success("prune", data(plans, []), ok=not missed, errors=unread.errors(missed))
         else:
             plan_view.plans(plans)
             for line in (line for plan in plans for line in plan_view.blind_spots(plan)):
                 console.note(line)
-            empty = all(each.is_empty for each in plans)
-            console.note("nothing to do" if empty else "nothing was changed: --apply does it")
-        unread.end(left)
+            if not all(each.is_empty for each in plans):
+                console.note("nothing was changed: --apply does it")
+            elif not missed:
+                console.note("nothing to do")
+        unread.end(missed)
         return
     _apply(wishes, plans, yes, as_json)
 
@@ -94,9 +96,10 @@ def _apply(wishes: tuple[Wish, ...], plans: list[Plan], yes: bool, as_json: bool
         done = action.prune(left, timeout=timeout(), listen=listener)
     if not left:
         console.note("nothing to do")
-    errors = unread.errors(_unread(plans))
-    end("prune", plans, done, [str(wish.registry) for wish, _ in left], as_json, errors)
+    end("prune", plans, done, [str(wish.registry) for wish, _ in left], as_json, _unread(plans))
 
 
 def _unread(plans: list[Plan]) -> list[tuple[str, str]]:
-    return [(f"{plan.repository}:{tag}", why) for plan in plans for tag, why in plan.unread.items()]
+    """The tags that could not be read, because of which no manifest goes, and why."""
+    several = len(plans) > 1
+    return [(f"{plan.repository}:{tag}" if several else tag, why) for plan in plans for tag, why in plan.unread.items()]

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def push(
     images: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGE...", help="Local images; archives (./FILE, a folder, - for a pipe)."),
+        typer.Argument(metavar="IMAGE|FILE", help="Local images; archives (./FILE, a folder, - for a pipe)."),
     ],
     to: To = None,
     name: Annotated[

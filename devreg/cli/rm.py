@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli.options import Json, Registry, Yes, agreed, settings, timeout
-from devreg.model.address import Address
+from devreg.cli import unread
+from devreg.cli.options import Json, Registry, Yes, agreed, default_registry, timeout
 from devreg.model.errors import DevregError, PartlyDone
 from devreg.output import console, document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from devreg.cli.unread import Unread
     from devreg.model.deletion_plan import Outcome, Plan
 
 
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rm(
-    references: Annotated[list[str], typer.Argument(metavar="REF...", help="REPO:TAG, or REPO@DIGEST.")],
+    references: Annotated[list[str], typer.Argument(metavar="REF", help="REPO:TAG, or REPO@DIGEST.")],
     digest: Annotated[
         bool, typer.Option("--digest", help="Delete what the tag stands for, with every other tag on it.")
     ] = False,
@@ -41,7 +42,7 @@ def rm(
     from devreg.output import plan_view
     from devreg.output.progress import reporting
 
-    default = Address.parse(settings.get("registry", registry).value)
+    default = default_registry(registry)
     wishes = action.wishes(references, default=default, by_digest=digest)
     with reporting() as listener:
         plans = [action.plan(each, timeout=timeout(), listen=listener, may_delete=not dry_run) for each in wishes]
@@ -81,18 +82,18 @@ def end(
     done: Sequence[Outcome],
     registries: Sequence[str],
     as_json: bool,
-    others: Sequence[DevregError] = (),
+    left: Unread = (),
 ) -> None:
-    """Tell what was deleted. Raises PartlyDone where some could not be, and what else (`others`) went wrong."""
+    """Tell what was deleted. Raises PartlyDone where some could not be, and for tags that were `left` unread."""
     from devreg.output import plan_view
 
     failures: list[DevregError] = [
         PartlyDone(f"{name}: {error.message}", hint=error.hint) for each in done for name, error in each.failed.items()
     ]
-    failures += others
     if as_json:
         changed = any(each.tags or each.manifests for each in done)
-        document.success(command, data(plans, done), changed=changed, ok=not failures, errors=failures)
+        errors = [*failures, *unread.errors(left)]
+        document.success(command, data(plans, done), changed=changed, ok=not errors, errors=errors)
     else:
         plan_view.outcomes(done, registries)
         plan_view.afterwards(done)
@@ -100,3 +101,4 @@ def end(
             console.failure(each.message, each.hint)
     if failures:
         raise failures[0]
+    unread.end(left)

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from devreg.cli import unread
-from devreg.cli.options import Json, Registry, settings, timeout
-from devreg.model.address import Address
+from devreg.cli.options import Json, Registry, default_registry, timeout
 from devreg.output import console, document
 
 
@@ -34,7 +33,7 @@ def tree(
     from devreg.output import tree_view
     from devreg.output.progress import reporting
 
-    default = Address.parse(settings.get("registry", registry).value)
+    default = default_registry(registry)
     with reporting() as listener:
         found = action.grow(repository, default=default, pattern=pattern, timeout=timeout(), listen=listener)
     left = list(found.unread.items())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from devreg.actions.trust import Plan, Wish
     from devreg.model.results import Trusted
 
-Where = Annotated[list[str] | None, typer.Argument(metavar="ADDRESS...", help="The registries.", show_default=False)]
+Where = Annotated[list[str] | None, typer.Argument(metavar="ADDRESS", help="The registries.", show_default=False)]
 Restart = Annotated[bool, typer.Option("--restart", help="Restart the engine instead of reloading it.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 Diff = Annotated[bool, typer.Option("--diff", help="Show the change of the file.")]

@@ -24,7 +24,7 @@ def as_it_is(body: Body) -> Raised:
     if manifest.kind == "schema1":
         raise UploadFailed(
             f"{body.digest or 'it'} is a manifest of before 2016 (schema 1), which cannot be copied as it is",
-            hint="pull it with an old engine and push it again: that makes a newer one of it",
+            hint="make a newer one of it first: skopeo copy --format v2s2, or pull and push it with an old engine",
         )
     return Raised(Descriptor(manifest.media_type, body.digest, len(body.content)), body.content)
 

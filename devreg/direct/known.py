@@ -13,6 +13,7 @@ from devreg.model import docker_manifest
 from devreg.model.errors import DevregError
 from devreg.model.imageconfig import diff_ids
 from devreg.model.manifest import Descriptor, Manifest
+from devreg.model.selection import natural
 from devreg.registry.at_once import do_all, in_order
 
 _RECENT = 6
@@ -43,12 +44,15 @@ def _known(placer: Placer, layers: Sequence[str], tags: Sequence[str], *, mount:
 
 
 def learn(placer: Placer, tags: Sequence[str]) -> None:
-    """Note which blob is which layer, by the manifests and configs of `tags` and of the repository's latest tags."""
+    """Note which blob is which layer, by the manifests and configs of `tags` and of the repository's latest tags.
+
+    Those are the last by their names: 1.10 after 1.9.
+    """
     try:
         listed = list(islice(placer.registry.tags(placer.repository), _LISTED))
     except DevregError:  # no such repository yet, or one that keeps its list to itself
         listed = []
-    chosen = dict.fromkeys((*(tag for tag in tags if tag in listed), *sorted(listed, key=_natural)[-_RECENT:][::-1]))
+    chosen = dict.fromkeys((*(tag for tag in tags if tag in listed), *sorted(listed, key=natural)[-_RECENT:][::-1]))
     do_all(lambda tag: _learn_one(placer, tag), tuple(chosen))
 
 
@@ -101,11 +105,3 @@ def _note(placer: Placer, manifest: Manifest, config: dict[str, object]) -> None
         return
     for diff_id, layer in zip(found, manifest.layers, strict=True):
         placer.told(diff_id, layer)
-
-
-def _natural(tag: str) -> list[tuple[bool, int, str]]:
-    """An order in which 1.10 comes after 1.9, and words before numbers: what is newest comes last, mostly."""
-    import re
-
-    parts = re.split(r"0*(\d+)", tag)  # a number with more digits is greater; every second part is one
-    return [(at % 2 == 1, len(part) if at % 2 else 0, part) for at, part in enumerate(parts)]

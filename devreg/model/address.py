@@ -59,6 +59,10 @@ class Address:
         return replace(_checked_host(host), port=port, scheme=scheme)
 
 
+HUB = Address("docker.io")
+"""Where engines look for a name that carries no registry."""
+
+
 def _bad(fault: str, hint: str = "write it as host, host:port, 10.0.0.5:5000 or [::1]:5000") -> UsageError:
     return UsageError(f"not a registry address: {fault}", hint=hint)
 

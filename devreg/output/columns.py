@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import permutations, zip_longest
 from textwrap import wrap
 
 _GAP = 2
 _WIDEST = 300
 """Longer than any name may be. One that is longer yet does not pad all other lines."""
+
+_ELASTIC = 4
+"""Columns of which every order is tried."""
 
 _LONGEST = 4000
 """Characters of a cell that are folded. To fold a word of 8 MB takes half a minute (measured)."""
@@ -107,25 +110,52 @@ def _folded(text: str, room: int) -> list[str]:
 
 
 def _shared(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[int]:
-    """The widths of the columns: each what it can do with, and the first ones more while there is something left."""
+    """The widths of the columns: each what it can do with, and some more while there is something left.
+
+    It is given to the columns in that order in which the fewest cells have to be folded, else to the first ones first.
+    """
     wanted = _wanted(columns, rows)
-    widths = [
+    least = [
         min(want, max(column.least, len(column.title))) if column.least else want
         for want, column in zip(wanted, columns, strict=True)
     ]
-    while len(widths) > 1 and sum(widths) + _GAP * (len(widths) - 1) > width:
-        widths.pop()
-    left = width - sum(widths) - _GAP * (len(widths) - 1)
-    for index, least in enumerate(widths):
-        room = least + max(left, 0)
-        if wanted[index] <= room:
-            widths[index] = wanted[index]
+    while len(least) > 1 and sum(least) + _GAP * (len(least) - 1) > width:
+        least.pop()
+    left = width - sum(least) - _GAP * (len(least) - 1)
+    elastic = [at for at, width in enumerate(least) if width < wanted[at]]
+    ways = (_widened(columns, rows, least, wanted, order, left) for order in permutations(elastic[:_ELASTIC]))
+    return min(ways, key=lambda widths: _too_long(rows, widths))
+
+
+def _widened(
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    least: Sequence[int],
+    wanted: Sequence[int],
+    order: Sequence[int],
+    left: int,
+) -> list[int]:
+    """The widths, where `left` characters are given to the columns in this order."""
+    widths = list(least)
+    for at in order:
+        room = least[at] + max(left, 0)
+        if wanted[at] <= room:
+            widths[at] = wanted[at]
         else:
-            cells = (cell for row in rows for cell in row.cells[index : index + 1])
+            cells = (cell for row in rows for cell in row.cells[at : at + 1])
             lengths = (len(cell if isinstance(cell, str) else some_of(cell, room)) for cell in cells)
-            widths[index] = max(len(columns[index].title), *(length for length in lengths if length <= room), 0)
-        left -= widths[index] - least
+            widths[at] = max(len(columns[at].title), *(length for length in lengths if length <= room), 0)
+        left -= widths[at] - least[at]
     return widths
+
+
+def _too_long(rows: Sequence[Row], widths: Sequence[int]) -> int:
+    """How many texts do not fit."""
+    return sum(
+        isinstance(cell, str) and len(cell) > width
+        for row in rows
+        for cell, width in zip(row.cells, widths, strict=False)
+    )
 
 
 def _wanted(columns: Sequence[Column], rows: Sequence[Row]) -> list[int]:

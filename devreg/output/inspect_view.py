@@ -26,9 +26,9 @@ Pair = tuple[str, str | None]
 
 
 def raw(manifest: bytes) -> None:
-    """The bytes, and nothing else; on a terminal as text, inert as all else that a registry sends."""
+    """The bytes, and nothing else. On a terminal what is in them that a terminal would obey is shown, not obeyed."""
     if console.is_terminal():
-        console.result(manifest.decode(errors="backslashreplace"))
+        console.result(manifest.decode(errors="backslashreplace").removesuffix("\n"))
         return
     sys.stdout.flush()
     sys.stdout.buffer.write(manifest)

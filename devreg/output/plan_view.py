@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from devreg.output import console, tables
 from devreg.output.columns import Column, Row
-from devreg.output.units import age, short_digest, size
+from devreg.output.units import age, short_digest, short_tag, size
 
 if TYPE_CHECKING:
     from devreg.model.deletion_plan import Fate, Outcome, Plan
 
 _DEEDS = {"manifest": "delete", "tag": "untag", None: "keep"}
 _SHOWN = 20
-_HEX = re.compile(r"([0-9a-f]{12})[0-9a-f]{52,}")
 
 
 def plans(found: Sequence[Plan]) -> None:
@@ -122,8 +120,7 @@ def _fate_for_scripts(tag: Fate) -> tuple[str, ...]:
 
 
 def _short(tag: str) -> str:
-    """A tag for people: of a digest in it the first 12 digits."""
-    return _HEX.sub(r"\1…", console.inert(tag))
+    return short_tag(console.inert(tag))
 
 
 def _counted(tags: int, manifests: int) -> str:

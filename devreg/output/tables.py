@@ -20,9 +20,9 @@ _KINDS = {"schema1": "schema 1", "artifact": "artifact", "index": "no platform"}
 
 def names(found: Iterable[Repository]) -> None:
     """The names of repositories, each printed when it comes."""
-    if console.is_terminal():
-        console.stdout().print("REPOSITORY", style="bold")
-    for each in found:
+    for number, each in enumerate(found):
+        if number == 0 and console.is_terminal():
+            console.stdout().print("REPOSITORY", style="bold")
         console.result(inert(each.name))
 
 
@@ -71,7 +71,7 @@ def tags(found: Sequence[Tag], *, with_repository: bool = False) -> None:
         Column("SIZE", right=True),
         Column("CREATED"),
         Column("PLATFORMS", least=12),
-        *([Column("REFERRERS", right=True)] if any(each.referrers for each in found) else []),
+        *([Column("REFS", right=True)] if any(each.referrers for each in found) else []),
         *([Column("ALSO", "dim", least=7)] if any(each.also for each in found) else []),
     ]
     titles = {column.title for column in columns}
@@ -115,7 +115,7 @@ def _for_people(tag: Tag, titles: set[str], prefix: str = "") -> Row:
             size(tag.size),
             age(tag.created),
             platforms or _KINDS.get(tag.kind or "", "-"),
-            *(["" if tag.referrers is None else str(tag.referrers)] if "REFERRERS" in titles else []),
+            *(["" if tag.referrers is None else str(tag.referrers)] if "REFS" in titles else []),
             *([tuple(sorted(map(inert, tag.also), key=len)) or ""] if "ALSO" in titles else []),
         )
     )

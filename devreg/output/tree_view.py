@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from devreg.output import console, tables
 from devreg.output.columns import Column, Row, some_of
 from devreg.output.console import inert
-from devreg.output.units import short_digest, size
+from devreg.output.units import short_digest, short_tag, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ def _costs(found: Forest) -> None:
     """What the tags of each digest cost on all platforms together: the trees tell it of each."""
     names: dict[str, list[str]] = {}
     for each in found.costs:
-        names.setdefault(each.digest, []).append(inert(each.name))
+        names.setdefault(each.digest, []).append(short_tag(inert(each.name)))
     sizes = {each.digest: each.size for each in found.costs}
     columns = [Column("TAGS", "cyan", least=_NARROWEST), Column("SIZE", right=True), Column("ALONE", right=True)]
     rows = [Row((tuple(tags), size(sizes[each]), size(found.alone[each]))) for each, tags in names.items()]
@@ -112,5 +112,5 @@ def _leaf(tags: list[str], alone: int, layers: str, depth: int) -> Text:
 
     cost = f"  alone {size(alone)}"
     room = console.stdout().width - 4 * depth - len(f"  {layers}{cost}")
-    names = some_of([inert(tag) for tag in tags], max(room, _NARROWEST))
+    names = some_of([short_tag(inert(tag)) for tag in tags], max(room, _NARROWEST))
     return Text.assemble((names, "cyan"), f"  {layers}", (cost, "dim"))

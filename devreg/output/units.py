@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 
 from devreg.model.since import moment
 
+_DAY = 86400  # seconds
 _AGES = (
-    (365 * 86400, "year"),
-    (30 * 86400, "month"),
-    (7 * 86400, "week"),
-    (86400, "day"),
+    (365 * _DAY, "year"),
+    (30 * _DAY, "month"),
+    (7 * _DAY, "week"),
+    (_DAY, "day"),
     (3600, "hour"),
     (60, "minute"),
 )
+_HEX = re.compile(r"([0-9a-f]{12})[0-9a-f]{52,}")
 
 
 def size(number: int | None) -> str:
@@ -29,18 +32,26 @@ def size(number: int | None) -> str:
 
 
 def age(created: str | None, now: datetime | None = None) -> str:
-    """How long ago a RFC 3339 time was: `3 weeks ago`. `-` where that says nothing, as 1970 does."""
+    """How long ago a RFC 3339 time was: `3 weeks ago`. `-` where that says nothing, as 1970 does.
+
+    Clocks differ a little; what is to be made in more than a day, as some build tools have it, is `in 4 years`.
+    """
     then = moment(created)
     if then is None:
         return "-"
     seconds = ((now or datetime.now(timezone.utc)) - then).total_seconds()
-    if seconds < 60:
-        return "just now"
+    is_past = seconds >= -_DAY
     for length, unit in _AGES:
-        if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'s' if count != 1 else ''} ago"
+        if (seconds if is_past else -seconds) >= length:
+            count = int(abs(seconds) // length)
+            words = f"{count} {unit}{'s' if count != 1 else ''}"
+            return f"{words} ago" if is_past else f"in {words}"
     return "just now"
+
+
+def short_tag(tag: str) -> str:
+    """A tag with the first 12 digits only of a digest in it: `sha256-0123456789ab….sig`, as cosign makes them."""
+    return _HEX.sub(r"\1…", tag)
 
 
 def short_digest(digest: str | None) -> str:

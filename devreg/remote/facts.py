@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from devreg.model import schema1
 from devreg.model.body import Body
-from devreg.model.errors import NotFound
+from devreg.model.errors import NotFound, RegistryUnreachable
 from devreg.model.imageconfig import created, platform
 from devreg.model.manifest import Kind, Manifest
-from devreg.model.wire import unusable
+from devreg.model.wire import json_object, unusable
 from devreg.remote.contents import Contents, parsed
 
 MAX_IMAGES = 1000
@@ -34,11 +36,12 @@ class Facts:
 
 
 class Reader:
-    """Finds the facts, each digest's once. Safe to use from several threads."""
+    """Finds the facts, each digest's once in a repository. Safe to use from several threads."""
 
     def __init__(self, contents: Contents) -> None:
         self.contents = contents
-        self._known: dict[str, Facts] = {}
+        self._known: dict[tuple[str, str], Facts] = {}
+        self._images: dict[tuple[str, str], Manifest] = {}
 
     def facts(self, repository: str, tag: str, last: str | None = None) -> Facts:
         """Of what a tag stands for now. `last`: the digest that it had before. Where that is known, only the digest is
@@ -46,20 +49,56 @@ class Reader:
 
         Raises RegistryUnreachable, NotAuthorized and NotFound.
         """
-        if last is None or not (last in self._known or self.contents.holds(last)):
+        if last is None or not ((repository, last) in self._known or self.contents.holds(last)):
             return self._of(repository, self.contents.body(repository, tag))
         digest = self.contents.head(repository, tag).digest
-        return self._known.get(digest) or self._of(repository, self.contents.body(repository, digest))
+        return self._known.get((repository, digest)) or self._of(repository, self.contents.body(repository, digest))
 
     def _of(self, repository: str, body: Body) -> Facts:
-        if body.digest not in self._known:
-            self._known[body.digest] = _facts(self.contents, repository, parsed(body))
-        return self._known[body.digest]
+        where = repository, body.digest
+        if (known := self._known.get(where)) is not None:
+            return known
+        manifest = parsed(body)
+        images = self._images_of(repository, manifest)
+        facts = _facts(manifest, images, self._configs(repository, body, manifest, images))
+        if body.digest:  # signed schema 1 may come without one
+            self._known[where] = facts
+        return facts
+
+    def _images_of(self, repository: str, manifest: Manifest) -> list[Manifest]:
+        """The manifest itself, or those that an index leads to. An index in an index is no platform's image.
+
+        An index may name images that were never copied along with it, or were deleted: they take up nothing. So each is
+        asked for once also where the cache has it, which may be from another repository, or from before.
+        """
+        if manifest.kind != "index":
+            return [manifest]
+        if len(manifest.children) > MAX_IMAGES:
+            raise unusable(f"an index of more than {MAX_IMAGES} images")
+        found: list[Manifest] = []
+        for child in manifest.children:
+            with suppress(NotFound):
+                found.append(self._image(repository, child.digest))
+        return [each for each in found if each.kind != "index"]
+
+    def _configs(
+        self, repository: str, body: Body, manifest: Manifest, images: Sequence[Manifest]
+    ) -> list[dict[str, object]]:
+        """Those of the images. Schema 1 has its own within the manifest; what makes no sense there says nothing."""
+        if manifest.kind != "schema1":
+            return [self.contents.config(repository, image) for image in images]
+        with suppress(RegistryUnreachable):
+            return [schema1.config(json_object(body.content, "the manifest"))]
+        return []
+
+    def _image(self, repository: str, digest: str) -> Manifest:
+        where = repository, digest
+        if where not in self._images:
+            self._images[where] = parsed(self.contents.there(repository, digest))
+        return self._images[where]
 
 
-def _facts(contents: Contents, repository: str, manifest: Manifest) -> Facts:
-    images = _images(contents, repository, manifest)
-    configs = [contents.config(repository, image) for image in images]
+def _facts(manifest: Manifest, images: Sequence[Manifest], configs: Sequence[dict[str, object]]) -> Facts:
     sizes = [image.content_size for image in images]
     times = [time for config in configs if (time := created(config))]
     return Facts(
@@ -75,19 +114,3 @@ def _facts(contents: Contents, repository: str, manifest: Manifest) -> Facts:
             **{blob.digest: blob.size for image in images for blob in (*image.layers, image.config) if blob},
         },
     )
-
-
-def _images(contents: Contents, repository: str, manifest: Manifest) -> list[Manifest]:
-    """The manifest itself, or those that an index leads to. An index in an index is no platform's image.
-
-    An index may name images that were never copied along with it: they take up nothing.
-    """
-    if manifest.kind != "index":
-        return [manifest]
-    if len(manifest.children) > MAX_IMAGES:
-        raise unusable(f"an index of more than {MAX_IMAGES} images")
-    children: list[Manifest] = []
-    for child in manifest.children:
-        with suppress(NotFound):
-            children.append(contents.manifest(repository, child.digest))
-    return [child for child in children if child.kind != "index"]

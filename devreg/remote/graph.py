@@ -79,7 +79,7 @@ class _Reader:
     def _node(self, digest: str, body: Body | None) -> Node | None:
         """A manifest. None for one that an index names and the registry does not have: it holds nothing."""
         try:
-            body = body or self._contents.body(self._repository, digest)
+            body = body or self._contents.there(self._repository, digest)
         except NotFound:
             return None
         manifest = parsed(body)

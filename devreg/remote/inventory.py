@@ -30,12 +30,12 @@ def inventory(
     RegistryUnreachable where the tags cannot be listed.
     """
     names = list(contents.registry.tags(repository))
-    unfit = {name: "no registry takes such a name" for name in names if not is_tag(name)}
-    tags = [name for name in names if name not in unfit]
+    wrong = unfit(names)
+    tags = [name for name in names if name not in wrong]
     without = list(dict.fromkeys(perhaps))
     held = holdings(contents, repository, [*tags, *without], listen)
     digests = {tag: held.digests[tag] for tag in tags if tag in held.digests}
-    unread = unfit | {tag: why for tag, why in held.unread.items() if tag in tags and _is_there(contents, held, tag)}
+    unread = wrong | {tag: why for tag, why in held.unread.items() if tag in tags and _is_there(contents, held, tag)}
     named = _subjects(contents, repository, held.nodes)
     nodes = _with_referrers(held.nodes, named) if held.unlisted else held.nodes
     found = Holdings(repository, digests, nodes, unread, held.unlisted)
@@ -47,6 +47,11 @@ def inventory(
         frozenset(_lost(contents, found)),
         tuple(digest for digest in without if digest in held.digests and digest not in tagged),
     )
+
+
+def unfit(names: Iterable[str]) -> dict[str, str]:
+    """Names in a list of tags that are none, and why they cannot be read: a registry is not asked for them."""
+    return {name: "no registry takes such a name" for name in names if not is_tag(name)}
 
 
 def is_there(registry: Registry, repository: str, digest: str) -> bool:

@@ -33,6 +33,7 @@ def members(contents: Contents, repository: str, index: Manifest, *, now: bool =
 
     An index may name images that were never copied along with it: what cannot be read has an error, and is not raised.
     `now`: ask for each whether it is there, which the cache, that may know it from another repository, does not tell.
+    Who leaves that out has asked before.
     """
     found: list[Member] = []
     level, room = index.children, MAX_READ

@@ -26,7 +26,7 @@ def test_nothing_is_kept_at_first(run: Run, folder: Path) -> None:
     assert not folder.exists()
 
 
-def test_what_a_listing_leaves(run: Run, serve: Serve, folder: Path) -> None:
+def test_what_a_listing_leaves(run: Run, serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     serve(registry.answer)
     run("tags", "team/app")
     found = run("cache", "info", "--json").data
@@ -37,6 +37,10 @@ def test_what_a_listing_leaves(run: Run, serve: Serve, folder: Path) -> None:
     assert kept["manifests and configs"]["size"] == (folder / "contents.sqlite").stat().st_size
     lines = run("cache", "info").out.splitlines()
     assert [line.split("\t")[:2] for line in lines] == [["manifests and configs", "2"], ["names for completion", "2"]]
+    assert [line.rpartition(" in ")[2] for line in lines] == [each["file"] for each in found["kept"]]
+    monkeypatch.setattr("devreg.output.console.is_terminal", lambda: True)
+    outcome = run("cache", "info")
+    assert (str(folder) in outcome.out, outcome.err) == (False, f"all of it is kept in {folder}\n")
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from devreg.model.listing import Tag
-from devreg.model.manifest import DOCKER_IMAGE, DOCKER_SCHEMA1_SIGNED, OCI_IMAGE, OCI_INDEX
+from devreg.model.manifest import DOCKER_IMAGE, DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED, OCI_IMAGE, OCI_INDEX
 from devreg.remote import facts
 from tests.cli import registry
 from tests.cli.conftest import Run, Serve
@@ -43,6 +43,14 @@ def test_an_empty_registry_is_nothing_on_stdout(run: Run, serve: Serve) -> None:
     serve(lambda _: json_answer({"repositories": []}))
     outcome = run("repos")
     assert (outcome.code, outcome.out) == (0, "")
+
+
+def test_a_list_that_is_refused_has_no_title(run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(lambda _: error_answer(403, "DENIED"))
+    monkeypatch.setattr("devreg.output.console.is_terminal", lambda: True)
+    outcome = run("repos")
+    assert (outcome.code, outcome.out) == (21, "")
+    assert "not every registry offers this list" in outcome.err
 
 
 def test_all_pages_are_followed(run: Run, serve: Serve) -> None:
@@ -151,12 +159,31 @@ def test_order_and_choice_of_tags(
     assert [each["name"] for each in run("tags", "app", *words, "--json").data["tags"]] == names
 
 
+def test_schema_1_tells_when_and_for_what_it_was_made(run: Run, serve: Serve) -> None:
+    shelf = Repository()
+    step = {"created": "2015-05-06T07:08:09.1Z", "os": "linux", "architecture": "arm"}
+    history = [{"v1Compatibility": json.dumps(step)}]
+    shelf.put(DOCKER_SCHEMA1, {"schemaVersion": 1, "fsLayers": [], "history": history}, "old")
+    shelf.put(DOCKER_SCHEMA1, {"schemaVersion": 1, "fsLayers": [], "history": "nonsense"}, "odd")
+    serve(shelf)
+    rows = {row["name"]: row for row in run("tags", "app", "--json").data["tags"]}
+    assert (rows["old"]["created"], rows["old"]["platforms"]) == ("2015-05-06T07:08:09Z", ["linux/arm"])
+    assert (rows["odd"]["created"], rows["odd"]["platforms"], rows["odd"]["error"]) == (None, [], None)
+
+
 def test_no_tags_is_told_and_no_failure(run: Run, serve: Serve) -> None:
     serve(lambda _: json_answer({"name": "app", "tags": None}))
     outcome = run("tags", "app")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "no tags\n")
     serve(registry.answer)
     assert run("tags", "team/app", "--filter", "x*").err == "no tags that match\n"
+
+
+def test_a_repository_without_tags_among_others_is_told(run: Run, serve: Serve) -> None:
+    empty = json_answer({"name": "gone", "tags": None})
+    serve(lambda asked: empty if asked.path == "/v2/gone/tags/list" else registry.answer(asked))
+    outcome = run("tags", "gone", "team/app")
+    assert (outcome.code, len(outcome.out.splitlines()), outcome.err) == (0, 2, "gone has no tags\n")
 
 
 @pytest.mark.parametrize(
@@ -304,6 +331,29 @@ def test_an_index_of_more_than_anybody_has_is_not_followed(
     rows = {row["name"]: row for row in run("tags", "app", "--json").data["tags"]}
     assert rows["few"]["error"] is None
     assert "more than 3 images" in rows["many"]["error"]
+
+
+def test_an_image_of_an_index_that_only_the_cache_has_takes_up_nothing(run: Run, serve: Serve) -> None:
+    """It was deleted since, or the cache knows it from another repository."""
+    shelf = Repository()
+    entries = [shelf.built("a", "amd64"), shelf.built("bc", "arm64")]
+    for tag in ("1", "2"):
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries, "annotations": {"tag": tag}}
+        shelf.put(OCI_INDEX, index, tag)
+    server = serve(shelf)
+
+    def sizes() -> set[int]:
+        return {row["size"] for row in run("tags", "app", "--json").data["tags"]}
+
+    whole = sizes()
+    del shelf.manifests[entries[1]["digest"]]
+    before = len(server.asked)
+    (left,) = sizes()
+    assert left < min(whole) - 2000
+    assert run("inspect", "app:1", "--json").data["size"] == left
+    assert "GET" not in {each.method for each in server.asked[before:] if each.path.endswith(entries[0]["digest"])}
+    run("cache", "clear")
+    assert sizes() == {left}
 
 
 def test_manifests_without_a_digest_are_not_one(run: Run, serve: Serve) -> None:

@@ -346,9 +346,21 @@ def test_tags_that_are_none_hide_no_other(run: Run, world: World, name: str) -> 
     world.one.before = lambda asked: listed if asked.path.endswith("/tags/list") else None
     outcome = run("copy", f"{world.source}:*", world.target)
     assert outcome.code == 1
+    assert "which is none" in outcome.err
     assert "\x1b" not in outcome.err
     assert world.two.tags("mirror") == {"1": image["digest"]}
     assert puts(world.second) == ["/v2/mirror/manifests/1"]
+    named = {asked.path.partition("/manifests/")[2] for asked in world.first.asked if "/manifests/" in asked.path}
+    assert named == {"1"}, "the registry is not asked for what is no tag"
+
+
+def test_of_many_that_fail_a_few_are_named(run: Run, world: World) -> None:
+    world.one.image("app", "1")
+    for number in range(10, 17):
+        world.one.index("app", [{**world.one.image("other"), "digest": f"sha256:{number:064x}"}], f"{number}")
+    outcome = run("copy", f"{world.source}:*", world.target)
+    assert outcome.code == 1
+    assert f"{world.source}:14 and 2 more; " in outcome.err
 
 
 @pytest.mark.parametrize("words", [("copy", "DST"), ("retag", "2"), ("inspect",)])

@@ -124,6 +124,33 @@ def test_nothing_can_be_read(run: Run, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "code"),
+    [(error_answer(500, "UNKNOWN"), 20), (error_answer(403, "DENIED"), 21), (Answer(reset=True), 20)],
+)
+def test_nothing_could_be_read(run: Run, serve: Serve, answer: Answer, code: int) -> None:
+    """That is not the same as that nothing is there."""
+    tags = {"1.0": answer, "latest": answer}
+    serve(holding(tags, listed=["1.0", "\x1b[1m"]))
+    assert run("latest", "team/app").code == code
+    document = run("latest", "team/app", "--json").document
+    assert (document["ok"], document["errors"][0]["code"] != "not-found") == (False, True)
+
+
+def test_a_name_in_the_list_that_is_none_is_no_error_of_the_registry(run: Run, serve: Serve) -> None:
+    serve(holding({"nightly": A}, listed=["nightly", "\x1b[1m"]))
+    assert run("latest", "team/app").code == 22
+
+
+def test_the_tag_itself_could_not_be_read(run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(holding({"1.0": A, "latest": error_answer(403, "DENIED")}))
+    outcome = run("latest", "team/app")
+    assert (outcome.code, outcome.out) == (1, "latest  -  1.0  -\n")
+    assert "has no tag" not in outcome.err
+    monkeypatch.setattr("devreg.output.console.is_terminal", lambda: True)
+    assert "digest  it could not be read " in run("latest", "team/app").out
+
+
+@pytest.mark.parametrize(
     ("word", "fault"), [(f"team/app@{A}", "names a digest"), ("team/app:1.*", "not a tag"), ("Team", "lower case")]
 )
 def test_what_is_no_tag(run: Run, word: str, fault: str) -> None:

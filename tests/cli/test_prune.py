@@ -135,12 +135,21 @@ def test_a_tag_that_cannot_be_read_keeps_every_manifest(run: Run, serve: Serve, 
     serve(script)
     outcome = run("prune", REPOSITORY, "--keep", "1")
     assert [line.split()[:1] + line.split()[3:4] for line in outcome.out.splitlines()][-1] == ["broken", "error"]
-    assert (outcome.code, f"could not read {REPOSITORY}:broken" in outcome.err) == (1, True)
-    told = run("prune", REPOSITORY, "--keep", "1", "--json").document
-    assert (told["ok"], [error["code"] for error in told["errors"]]) == (False, ["partly-done"])
-    assert run("prune", REPOSITORY, "--keep", "1", "--apply", "--yes").code == 1
+    assert outcome.code == 1
+    assert "could not read broken: " in outcome.err
+    document = run("prune", REPOSITORY, "--keep", "1", "--json").document
+    assert (document["ok"], [error["code"] for error in document["errors"]]) == (False, ["partly-done"])
+    outcome = run("prune", REPOSITORY, "--keep", "1", "--apply", "--yes")
+    assert (outcome.code, "could not read broken: " in outcome.err) == (1, True)
     assert set(script.tags) == {"1.3", "broken"}
     assert set(script.manifests) == manifests, "tags went only"
+
+
+def test_nothing_could_be_read_is_not_nothing_to_do(run: Run, serve: Serve, script: Deleting) -> None:
+    script.before = lambda asked: error_answer(403, "DENIED") if "/manifests/" in asked.path else None
+    serve(script)
+    outcome = run("prune", REPOSITORY, "--keep", "1")
+    assert (outcome.code, "nothing to do" in outcome.err) == (1, False)
 
 
 def test_a_tag_that_leads_nowhere_keeps_nothing(run: Run, serve: Serve, script: Deleting) -> None:

@@ -92,6 +92,16 @@ def test_each_platform_has_a_tree(run: Run, shelf: Repository) -> None:
     assert found["costs"][0]["size"] == index + 2000 + sum(own(shelf, each) for each in entries)
 
 
+def test_an_image_of_an_index_that_only_the_cache_has_is_in_no_tree(run: Run, shelf: Repository) -> None:
+    entries = [shelf.built("ab", arch) for arch in ("amd64", "arm64")]
+    shelf.put(OCI_INDEX, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}, "1")
+    assert len(run("tree", "app", "--json").data["platforms"]) == 2
+    del shelf.manifests[entries[1]["digest"]]
+    found = run("tree", "app", "--json").data
+    assert [each["platform"] for each in found["platforms"]] == ["linux/amd64"]
+    assert found["stored"] == len(shelf.manifests["1"][1]) + 2000 + own(shelf, entries[0])
+
+
 def test_a_tag_that_cannot_be_read_is_told(run: Run, shelf: Repository) -> None:
     shelf.tag("1", shelf.built("a"))
     shelf.put(OCI_IMAGE, {"layers": 1}, "broken")
@@ -99,6 +109,17 @@ def test_a_tag_that_cannot_be_read_is_told(run: Run, shelf: Repository) -> None:
     assert outcome.code == 1
     assert list(outcome.data["unread"]) == ["broken"]
     assert [each["name"] for each in outcome.data["costs"]] == ["1"]
+
+
+def test_a_name_in_the_list_that_is_no_tag_is_not_asked_for(run: Run, serve: Serve) -> None:
+    shelf = Repository()
+    for name in ("1", "\x1b[1m"):
+        shelf.tag(name, shelf.built("a"))
+    server = serve(shelf)
+    outcome = run("tree", "app", "--json")
+    assert (outcome.code, [each["name"] for each in outcome.data["costs"]]) == (1, ["1"])
+    assert list(outcome.data["unread"]) == ["\x1b[1m"]
+    assert not [asked for asked in server.asked if "%1B" in asked.target or "\x1b" in asked.path]
 
 
 def test_a_repository_that_is_not_there(run: Run, serve: Serve) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from devreg.direct.archive import images
 from devreg.direct.docker_image import place_member, small_member
-from devreg.direct.known import _natural, known_here, known_layers, learn, learn_pushed, whole
+from devreg.direct.known import known_here, known_layers, learn, learn_pushed, whole
 from devreg.direct.manifests import Raised, name
 from devreg.model.errors import NotAuthorized, NotFound, RegistryUnreachable
 from devreg.model.manifest import DOCKER_IMAGE, OCI_IMAGE, Descriptor
@@ -164,11 +164,3 @@ def test_what_the_engine_pushed_is_learned(world: World) -> None:
     assert world.cache.manifest(HERE, APP, ONE.id) == raised.descriptor.digest
     assert [len(world.cache.blobs(each)) for each in ONE.diff_ids] == [1, 1]
     assert world.cache.repositories(HERE, ONE.id) == (APP,)
-
-
-def test_the_order_of_tags() -> None:
-    tags = ["latest", "1.10", "1.9", "v2", "v10", "1.9.1", "01.9", "20240101", "main", "", "²", "1" * 5000, "٣"]
-    ordered = sorted(tags, key=_natural)
-    assert ordered.index("1.9") < ordered.index("1.9.1") < ordered.index("1.10")
-    assert ordered.index("v2") < ordered.index("v10")
-    assert ordered.index("1.10") < ordered.index("20240101") < ordered.index("1" * 5000)

@@ -81,3 +81,11 @@ def test_globs() -> None:
 def test_numbers_too_long_for_int_are_compared_too() -> None:
     assert natural("a" + "9" * 5000) < natural("a1" + "0" * 5000)
     assert names(tag("9" * 5000), tag("1"), sort="semver") == ["1", "9" * 5000]
+
+
+def test_the_order_of_tags() -> None:
+    tags = ["latest", "1.10", "1.9", "v2", "v10", "1.9.1", "01.9", "20240101", "main", "", "²", "1" * 5000, "٣"]
+    ordered = sorted(tags, key=natural)
+    assert ordered.index("1.9") < ordered.index("1.9.1") < ordered.index("1.10")
+    assert ordered.index("v2") < ordered.index("v10")
+    assert ordered.index("1.10") < ordered.index("20240101") < ordered.index("1" * 5000)

@@ -37,6 +37,21 @@ def test_a_name_too_long_for_its_column_has_a_line_of_its_own() -> None:
     ]
 
 
+def test_the_fewest_cells_are_folded() -> None:
+    """One long name does not keep all that stands at the end from its room."""
+    long, short = Row(("n" * 12, "1 B", "-", "x")), Row(("ok", "1 B", "-", "a longer reason"))
+    assert shown([long, short, short], 36) == [
+        "n" * 12,
+        "       1 B  -     x",
+        *["ok     1 B  -     a longer reason"] * 2,
+    ]
+    assert shown([long, long, short], 36) == [
+        *["nnnnnnnnnnnn   1 B  -     x"] * 2,
+        "ok             1 B  -     a longer",
+        "                          reason",
+    ]
+
+
 def test_what_is_too_long_at_the_end_is_folded_where_its_column_starts() -> None:
     lines = shown([Row(("a", "1 B", "folded", "and more of them"))], 31)
     assert lines == ["a      1 B  folded  and more of", "                    them"]

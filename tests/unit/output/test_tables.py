@@ -178,7 +178,7 @@ def test_columns_with_nothing_in_them_are_left_out(terminal: Callable[[int], io.
     assert screen.getvalue().splitlines()[0] == "TAG  DIGEST        SIZE  CREATED  PLATFORMS"
     tables.tags([FULL], with_repository=True)
     header = screen.getvalue().splitlines()[3].split()
-    assert header == ["REPOSITORY", "TAG", "DIGEST", "SIZE", "CREATED", "PLATFORMS", "REFERRERS", "ALSO"]
+    assert header == ["REPOSITORY", "TAG", "DIGEST", "SIZE", "CREATED", "PLATFORMS", "REFS", "ALSO"]
 
 
 def test_every_cell_is_inert(terminal: Callable[[int], io.StringIO]) -> None:

@@ -100,6 +100,16 @@ def test_it_fits_and_is_inert(terminal: Terminal) -> None:
     assert max(map(len, screen.getvalue().splitlines())) <= 80
 
 
+def test_tags_that_begin_with_the_same_digest_are_told_apart(terminal: Terminal) -> None:
+    tags = tuple(f"sha256-{'ab' * 32}.{each}" for each in ("att", "sig"))
+    costs = tuple(Cost(tag, digest, 1, 1) for tag, digest in zip(tags, (ONE, TWO), strict=True))
+    branches = tuple(Branch((digest,), 1, (tag,)) for tag, digest in zip(tags, (ONE, TWO), strict=True))
+    screen = terminal(80)
+    tree_view.forest(replace(FOREST, costs=costs, alone={ONE: 1, TWO: 1}, platforms=(Wood(None, branches),)))
+    assert "sha256-abababababab….att" in screen.getvalue()
+    assert "sha256-abababababab….sig" in screen.getvalue()
+
+
 def test_lines_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     tree_view.forest(FOREST)
     first = capsys.readouterr().out.splitlines()[0].split()

@@ -44,7 +44,9 @@ def test_sizes(number: int | None, text: str) -> None:
         (timedelta(days=60), "2 months ago"),
         (timedelta(days=364), "12 months ago"),
         (timedelta(days=800), "2 years ago"),
-        (timedelta(days=-5), "just now"),
+        (timedelta(hours=-23), "just now"),
+        (timedelta(days=-5), "in 5 days"),
+        (timedelta(days=-1500), "in 4 years"),
     ],
 )
 def test_ages(ago: timedelta, text: str) -> None:
