@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devreg.model.manifest import DOCKER_IMAGE, DOCKER_LIST, OCI_IMAGE, OCI_INDEX
+from devreg.model.manifest import DOCKER_LIST, OCI_IMAGE, OCI_INDEX
 from devreg.model.wire import digest_of
 from tests.cli.conftest import Run, Serve
 from tests.http.server import Answer, Asked, error_answer

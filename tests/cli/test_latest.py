@@ -115,14 +115,6 @@ def test_tags_that_cannot_be_read(run: Run, serve: Serve) -> None:
     assert [error["code"] for error in document["errors"]] == ["partly-done"] * 2
 
 
-def test_nothing_can_be_read(run: Run, serve: Serve) -> None:
-    """Not the code for "not there": a CI job that takes that as "nothing pushed yet" would push over what is there."""
-    serve(holding({"latest": error_answer(403, "DENIED"), "1.0": error_answer(403, "DENIED")}))
-    outcome = run("latest", "team/app")
-    assert (outcome.code, outcome.out) == (21, "")
-    assert "403" in outcome.err
-
-
 @pytest.mark.parametrize(
     ("answer", "code"),
     [(error_answer(500, "UNKNOWN"), 20), (error_answer(403, "DENIED"), 21), (Answer(reset=True), 20)],
