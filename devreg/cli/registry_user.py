@@ -83,7 +83,7 @@ def rules(
     name: UserName,
     repositories: Annotated[
         list[str] | None,
-        typer.Argument(metavar="REPO...", help="Names or patterns such as 'team/*'.", show_default=False),
+        typer.Argument(metavar="REPO", help="Names or patterns such as 'team/*'.", show_default=False),
     ] = None,
     everywhere: Annotated[bool, typer.Option("--everywhere", help="Take the user's rules away.")] = False,
     as_json: Json = False,

@@ -47,6 +47,10 @@ PACKAGES = {
     "passwd": ("useradd", "userdel"),
     "zsh": ("zsh",),
     "fish": ("fish",),
+    "radosgw": ("radosgw", "radosgw-admin"),
+    "ceph-mon": ("ceph-mon",),
+    "ceph-osd": ("ceph-osd",),
+    "ceph-common": ("ceph", "ceph-authtool"),
 }
 CONTAINERD_STORE: dict[str, object] = {"features": {"containerd-snapshotter": True}}
 # Tabs, an order of its own, a list on several lines: whatever a person may have written.
