@@ -15,6 +15,7 @@ from tests.live.conftest import PASSWORD, USER, Server
 from tests.live.lab.images import save
 from tests.live.lab.installed import DEVREG, install
 from tests.live.lab.machine import Machine, machine
+from tests.live.test_readme import EXAMPLES
 
 PACKAGES = ("docker.io", "iptables", "nginx", "curl", "openssl")
 UNIT = "docker.registry.service"
@@ -217,6 +218,13 @@ def test_uninstall_with_volumes_takes_everything(host: Machine) -> None:
     assert gone["data"]["volume"] is True
     sh(host, f"rm {USERS_FILE}")
     assert "docker_registry" not in look(host)
+
+
+def test_the_example_of_the_readme(host: Machine) -> None:
+    script = f"PATH={Path(DEVREG).parent}:$PATH PASSWORD={PASSWORD!r}\n{EXAMPLES['service']}"
+    assert "the registry answers at" in sh(host, script)
+    assert "docker_registry" in sh(host, "docker volume ls --format '{{.Name}}'")
+    sh(host, f"docker volume rm docker_registry; rm {USERS_FILE}")
 
 
 def test_the_set_up_of_the_reference_comes_back(host: Machine) -> None:
