@@ -161,6 +161,16 @@ def test_its_content_outlives_it_and_it_comes_back(host: Machine) -> None:
     assert "level=info" in sh(host, f"journalctl --unit={UNIT} --output=cat"), "what it says is in the journal"
 
 
+def test_it_waits_for_an_engine_that_has_crashed(host: Machine) -> None:
+    slow = "/run/systemd/system/docker.service.d/slow.conf"
+    sh(host, f"mkdir -p {Path(slow).parent}; printf '[Service]\\nRestartSec=20\\n' > {slow}; systemctl daemon-reload")
+    sh(host, f"docker kill {UNIT} & systemctl kill --signal=KILL docker; wait")
+    sh(host, "timeout 60 sh -c 'until docker info >/dev/null 2>&1; do sleep 0.5; done'")
+    retrying = "curl --retry 30 --retry-delay 1 --retry-all-errors -sSf http://127.0.0.1/v2/lab/app/tags/list"
+    assert '"1"' in sh(host, retrying)
+    sh(host, f"rm {slow}; systemctl daemon-reload")
+
+
 def test_no_other_container_goes_around_nginx(host: Machine) -> None:
     inspect = "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}'"
     registry = sh(host, f"{inspect} {UNIT}").strip()

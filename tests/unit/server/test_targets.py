@@ -41,7 +41,12 @@ def test_the_stamp_is_of_all_below_it() -> None:
 
 def test_the_unit_is_that_of_the_reference() -> None:
     unit = texts(Target.SYSTEMD)["docker.registry.service"]
-    for line in ("Restart=always", "ExecStartPre=-/usr/bin/docker stop %n", "Requires=docker.service"):
+    for line in (
+        "Restart=always",
+        "ExecStartPre=-/usr/bin/docker stop %n",
+        "Requires=docker.service",
+        "StartLimitIntervalSec=0",
+    ):
         assert f"\n{line}\n" in unit
     assert "--volume docker_registry:/var/lib/registry" in unit
     assert "--publish 127.0.0.1:8082:80 " in unit, "the registry believes whoever reaches it"
