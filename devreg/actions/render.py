@@ -38,6 +38,11 @@ def plan(files: Iterable[File], folder: Path) -> tuple[Change, ...]:
     return tuple(_change(folder / file.name, file.stamped) for file in files)
 
 
+def placed(files: Iterable[File]) -> tuple[Change, ...]:
+    """What writing the files where they belong on this machine would change. Raises ConfigUnusable as `plan` does."""
+    return tuple(_change(Path(file.place), file.stamped) for file in files if file.place)
+
+
 def write(changes: Sequence[Change]) -> bool:
     """Write them; of an edited file a copy is kept in devreg's state folder. Whether anything was different.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
+from collections.abc import Sequence
 
 from devreg.engine import images
 from devreg.engine.client import Engine
@@ -12,32 +13,38 @@ from devreg.host import packages
 from devreg.model.errors import DevregError, ServerError
 from devreg.model.events import Listener, Step, Warn
 from devreg.model.reference import Reference
-from devreg.model.server import ImagesFrom, ServerImages
+from devreg.model.server import ImagesFrom, Role, ServerImages
 from devreg.server.definition import HUB_IMAGES, PACKAGES_IMAGE
 from devreg.server.rootfs import ROOTS, Rootfs, wanted
 
+ROLES: tuple[Role, ...] = ("registry", "nginx")
 
-def ensure(engine: Engine, hub: ServerImages, source: ImagesFrom, listener: Listener) -> ServerImages:
-    """The images to use, in the engine afterwards. What the engine has is neither pulled nor built again.
 
+def ensure(
+    engine: Engine, hub: ServerImages, source: ImagesFrom, listener: Listener, roles: Sequence[Role] = ROLES
+) -> ServerImages:
+    """The images to use, in the engine afterwards as far as `roles` need them.
+
+    What the engine has is neither pulled nor built again.
     Images that somebody has chosen are never replaced by built ones. Raises ServerError when they cannot be had.
     """
     packaged = ServerImages(PACKAGES_IMAGE, PACKAGES_IMAGE)
+    names = tuple(hub.registry if role == "registry" else hub.nginx for role in roles)
     if source is ImagesFrom.PACKAGES:
         _build(engine, listener)
         return packaged
     if source is ImagesFrom.HUB or hub != HUB_IMAGES:
         try:
-            _pull(engine, hub, listener)
+            _pull(engine, names, listener)
         except DevregError as error:
             hint = "bring it into the engine (`docker load`), or check its name: `devreg config`"
             raise ServerError(error.message, hint=hint) from error
         return hub
-    if images.exists(engine, PACKAGES_IMAGE) and not _all_there(engine, hub):
+    if images.exists(engine, PACKAGES_IMAGE) and not all(images.exists(engine, each) for each in names):
         listener(Step(f"using {PACKAGES_IMAGE}, which was built here before (--images-from hub pulls instead)"))
         return packaged
     try:
-        _pull(engine, hub, listener)
+        _pull(engine, names, listener)
     except DevregError as error:
         listener(Warn(f"{error.message}; building the images from Debian's packages instead"))
         _build(engine, listener)
@@ -45,12 +52,8 @@ def ensure(engine: Engine, hub: ServerImages, source: ImagesFrom, listener: List
     return hub
 
 
-def _all_there(engine: Engine, hub: ServerImages) -> bool:
-    return images.exists(engine, hub.registry) and images.exists(engine, hub.nginx)
-
-
-def _pull(engine: Engine, hub: ServerImages, listener: Listener) -> None:
-    for image in (hub.registry, hub.nginx):
+def _pull(engine: Engine, names: Sequence[str], listener: Listener) -> None:
+    for image in names:
         if not images.exists(engine, image):
             listener(Step(f"pulling {image}"))
             name = Reference.parse(image)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli import registry_files, registry_user
+from devreg.cli import registry_files, registry_install, registry_user
 from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
 from devreg.model import server_choices, server_tls
 from devreg.model.server import ImagesFrom, Listen, ServerImages
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Run a registry: anybody may pull, users may push.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(registry_user.app, name="user")
 app.command()(registry_files.render)
+app.command()(registry_install.install)
+app.command()(registry_install.uninstall)
 
 
 def register(root: typer.Typer) -> None:

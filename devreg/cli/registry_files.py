@@ -40,7 +40,7 @@ def render(
     ] = "off",
     listen: Annotated[
         str | None,
-        typer.Option(metavar="ADDR:PORT", help="Where Compose or the nodes of a swarm publish it.", show_default=":80"),
+        typer.Option(metavar="ADDR:PORT", help="Where clients reach it.", show_default=":80; :443 with --tls"),
     ] = None,
     folder: Annotated[
         Path | None, typer.Option("--dir", metavar="DIR", help="Write the files there.", show_default="standard output")
@@ -71,7 +71,7 @@ def render(
         images=ServerImages(*(checked_image(settings.get(key).value) for key in ("registry_image", "nginx_image"))),
         domain=None if domain is None else checked_domain(domain),
         certificate=_certificate(tls, target),
-        listen=Listen.parse(listen or ":80"),
+        listen=None if listen is None else Listen.parse(listen),
         storage=shared,
         replicas=replicas,
     )

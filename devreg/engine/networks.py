@@ -29,6 +29,12 @@ def ensure_network(engine: Engine, name: str) -> str:
         return str(engine.client.networks.create(name, driver="bridge", labels={LABEL_ROLE: "network"}).id)
 
 
+def has_network(engine: Engine, name: str) -> bool:
+    """Whether there is a network of that name, whoever has made it."""
+    with _translated(f"look for the network {name}"):
+        return any(network.name == name for network in engine.client.networks.list(names=[name]))
+
+
 def remove_network(engine: Engine, name: str) -> bool:
     """Remove our network; False when there is none of ours."""
     with _translated(f"remove the network {name}"):

@@ -26,15 +26,17 @@ class Target(str, Enum):
 class Site:
     """What somebody wants of the server. `domain`: None for every name that no other site of the nginx has.
 
+    `listen`: None for the port of HTTP, or of HTTPS, on every address; `ipv6`: whether those of IPv6 are among them.
     `storage`: None for a volume of one machine, with which there can be one registry only.
     """
 
     images: ServerImages
-    listen: Listen
+    listen: Listen | None = None
     domain: str | None = None
     certificate: Certificate | None = None
     storage: S3 | Nfs | None = None
     replicas: int = 1
+    ipv6: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The README's examples, run as they stand there, one after the other, by one user on a real engine.
 
-The command that installs runs in test_machine_without_init.py; the one that tests is what runs this.
+The command that installs runs in test_machine_without_init.py, those of a service in test_install.py; the one that
+tests is what runs this.
 """
 
 import re
@@ -27,7 +28,7 @@ def address() -> str:
 
 
 def test_every_example_is_known() -> None:
-    assert set(EXAMPLES) == {"install", "daily", "push", "see", "trust", "server", "files", "ci", "test"}
+    assert set(EXAMPLES) == {"install", "daily", "push", "see", "trust", "server", "files", "service", "ci", "test"}
     assert README.count("```sh\n") == len(EXAMPLES)
 
 

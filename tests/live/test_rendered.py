@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from devreg.server.definition import PACKAGES_IMAGE
 from tests.live.conftest import PASSWORD, USER, Server
 from tests.live.lab.devreg import user_of
-from tests.live.lab.engine import Engine
+from tests.live.lab.images import save
 from tests.live.lab.machine import Machine, machine
 from tests.live.lab.run import need, run
 from tests.live.lab.wire import Wire, basic
@@ -43,17 +42,10 @@ def host(server: Server, cache: Path, tmp_path_factory: pytest.TempPathFactory) 
         fresh.run("apt-get", "update")
         fresh.run("apt-get", "install", "-y", "--no-install-recommends", *PACKAGES)
         fresh.run("mkdir", FOLDER)
-        fresh.put(_saved(server.engine, folder / "images.tar"), "/images.tar")
+        fresh.put(save(server.engine, PACKAGES_IMAGE, folder / "images.tar"), "/images.tar")
         fresh.run("docker", "load", "-i", "/images.tar")
         address = fresh.run("hostname", "-i").stdout.split()[0]
         yield Host(fresh, address, folder)
-
-
-def _saved(engine: Engine, archive: Path) -> Path:
-    with closing(engine.client()) as sdk, archive.open("wb") as stream:
-        for chunk in sdk.images.get(PACKAGES_IMAGE).save(named=True):
-            stream.write(chunk)
-    return archive
 
 
 def render(host: Host, *words: str) -> None:

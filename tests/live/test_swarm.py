@@ -7,7 +7,6 @@ import random
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from devreg.server.definition import PACKAGES_IMAGE
 from tests.live.conftest import PASSWORD, USER, Server, free_port
 from tests.live.lab.devreg import Devreg, user_of
 from tests.live.lab.engine import Engine
+from tests.live.lab.images import save
 from tests.live.lab.layouts import Layout, image
 from tests.live.lab.object_store import ObjectStore, object_store
 from tests.live.lab.run import need, run
@@ -82,7 +82,7 @@ def stack(
 ) -> Iterator[Registry]:
     folder = tmp_path_factory.mktemp("stack")
     with swarm(server.engine, cache) as joined:
-        joined.load(_saved(server.engine, folder / "images.tar"))
+        joined.load(save(server.engine, PACKAGES_IMAGE, folder / "images.tar"))
         _render(server.engine, store, folder / "files")
         _secrets(joined, store)
         joined.manager.put(folder / "files", "/srv/registry")
@@ -92,13 +92,6 @@ def stack(
         running.settle()
         yield running
         joined.docker("stack", "rm", "registry")
-
-
-def _saved(engine: Engine, archive: Path) -> Path:
-    with closing(engine.client()) as sdk, archive.open("wb") as stream:
-        for chunk in sdk.images.get(PACKAGES_IMAGE).save(named=True):
-            stream.write(chunk)
-    return archive
 
 
 def _render(engine: Engine, store: ObjectStore, folder: Path) -> None:

@@ -3,10 +3,12 @@
 import io
 import random
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import docker
 
+from tests.live.lab.engine import Engine
 from tests.live.lab.run import need, run
 
 MEGABYTE = 1 << 20
@@ -45,6 +47,14 @@ def busybox_archive(client: docker.DockerClient, file: Path) -> str:
     name = busybox_image(client, "lab-busybox:1")
     file.write_bytes(b"".join(client.images.get(name).save(named=name)))
     return name
+
+
+def save(engine: Engine, image: str, archive: Path) -> Path:
+    """Write an image of an engine to `archive`, for `docker load`; return its path."""
+    with closing(engine.client()) as sdk, archive.open("wb") as stream:
+        for chunk in sdk.images.get(image).save(named=True):
+            stream.write(chunk)
+    return archive
 
 
 def _content(seed: str, size: int) -> bytes:

@@ -41,10 +41,16 @@ def test_the_stamp_is_of_all_below_it() -> None:
 
 def test_the_unit_is_that_of_the_reference() -> None:
     unit = texts(Target.SYSTEMD)["docker.registry.service"]
-    for line in ("Restart=always", "ExecStartPre=-/usr/bin/docker stop %n", "Requires=docker.service"):
+    for line in (
+        "Restart=always",
+        "ExecStartPre=-/usr/bin/docker stop %n",
+        "Requires=docker.service",
+        "StartLimitIntervalSec=0",
+    ):
         assert f"\n{line}\n" in unit
     assert "--volume docker_registry:/var/lib/registry" in unit
     assert "--publish 127.0.0.1:8082:80 " in unit, "the registry believes whoever reaches it"
+    assert "--network docker_registry " in unit, "other containers reach it on the engine's own"
 
 
 def test_the_site_hides_no_other_and_answers_for_any_name_without_one() -> None:
@@ -55,12 +61,24 @@ def test_the_site_hides_no_other_and_answers_for_any_name_without_one() -> None:
     assert "  server_name registry.example.com;" in named
 
 
-def test_with_a_certificate_the_site_speaks_tls_and_nothing_else() -> None:
-    site = replace(SITE, certificate=Certificate("/etc/a.pem", "/etc/a.key"))
-    conf = texts(Target.NGINX, site)["docker.registry.conf"]
-    public = re.findall(r"^  listen (.*);", conf, re.MULTILINE)
-    assert public == ["127.0.0.1:8083", "443 ssl", "[::]:443 ssl"]
-    assert "ssl_certificate /etc/a.pem;" in conf
+@pytest.mark.parametrize(
+    ("listen", "certificate", "ipv6", "public"),
+    [
+        (None, None, True, ["80", "[::]:80"]),
+        (None, None, False, ["80"]),
+        (None, Certificate("/etc/a.pem", "/etc/a.key"), True, ["443 ssl", "[::]:443 ssl"]),
+        (":5000", Certificate("/etc/a.pem", "/etc/a.key"), True, ["5000 ssl", "[::]:5000 ssl"]),
+        ("127.0.0.1:5000", None, True, ["127.0.0.1:5000"]),
+        ("[::1]:5000", None, True, ["[::1]:5000"]),
+    ],
+)
+def test_where_the_site_listens(
+    listen: str | None, certificate: Certificate | None, ipv6: bool, public: list[str]
+) -> None:
+    where = None if listen is None else Listen.parse(listen)
+    conf = texts(Target.NGINX, replace(SITE, listen=where, certificate=certificate, ipv6=ipv6))["docker.registry.conf"]
+    assert re.findall(r"^  listen (.*);", conf, re.MULTILINE) == ["127.0.0.1:8083", *public]
+    assert ("ssl_certificate /etc/a.pem;" in conf) is (certificate is not None)
 
 
 def test_compose_has_the_containers_of_up() -> None:
