@@ -162,16 +162,10 @@ def _users(wish: Wish) -> tuple[str, str | None]:
 
 def _refuse_edited(site: Site, force: bool, listener: Listener) -> None:
     changes = render.placed(render.rendered(Target.SYSTEMD, site))
-    edited = [each for each in changes if each.state == "edited"]
-    for each in edited:
-        listener(Step(each.diff))
-        if force:
+    render.refuse_edited(changes, force=force, tell=lambda diff: listener(Step(diff)))
+    for each in changes:
+        if each.state == "edited":
             listener(Step(f"the copy of {each.path} is {files.backup(each.path, state_folder() / 'rendered')}"))
-    if edited and not force:
-        raise RefusedOverwrite(
-            f"{', '.join(str(each.path) for each in edited)}: edited since devreg wrote it, or not devreg's",
-            hint="above is what would change: --force does it, and keeps a copy",
-        )
 
 
 def _refuse_busy() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from devreg.host.files import backup, read, write_atomic
 from devreg.host.state import state_folder
-from devreg.model.errors import ConfigUnusable
+from devreg.model.errors import ConfigUnusable, RefusedOverwrite
 from devreg.model.rendered import File, Site, Target, untouched
 from devreg.server import targets
 
@@ -29,7 +29,8 @@ class Change:
 
 
 def rendered(target: Target, site: Site) -> tuple[File, ...]:
-    """The files."""
+    """The files. Raises UsageError for what the target cannot do."""
+    site.check(target)
     return targets.files(target, site)
 
 
@@ -41,6 +42,18 @@ def plan(files: Iterable[File], folder: Path) -> tuple[Change, ...]:
 def placed(files: Iterable[File]) -> tuple[Change, ...]:
     """What writing the files where they belong on this machine would change. Raises ConfigUnusable as `plan` does."""
     return tuple(_change(Path(file.place), file.stamped) for file in files if file.place)
+
+
+def refuse_edited(changes: Iterable[Change], *, force: bool, tell: Callable[[str], object]) -> None:
+    """Tell what would become of files that somebody has edited. Raises RefusedOverwrite unless that is wanted."""
+    edited = [each for each in changes if each.state == "edited"]
+    for each in edited:
+        tell(each.diff)
+    if edited and not force:
+        raise RefusedOverwrite(
+            f"{', '.join(str(each.path) for each in edited)}: edited since devreg wrote it, or not devreg's",
+            hint="above is what would change: --force does it, and keeps a copy",
+        )
 
 
 def write(changes: Sequence[Change]) -> bool:

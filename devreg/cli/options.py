@@ -10,7 +10,8 @@ import typer
 
 from devreg.model.address import Address
 from devreg.model.errors import UsageError
-from devreg.model.reference import Destination
+from devreg.model.reference import Destination, Reference
+from devreg.model.server import ServerImages
 from devreg.output import console
 from devreg.settings import Settings
 
@@ -52,6 +53,14 @@ def default_destination(flag: str | None) -> Destination:
 def destination(to: str | None) -> Destination | None:
     """What `--to` says. Raises UsageError."""
     return None if to is None else Destination.parse(to)
+
+
+def server_images() -> ServerImages:
+    """The images of the registry server that the settings name. Raises UsageError for what is no name of an image."""
+    names = [settings.get(key).value for key in ("registry_image", "nginx_image")]
+    for name in names:
+        Reference.parse(name)
+    return ServerImages(*names)
 
 
 def own_name() -> str:

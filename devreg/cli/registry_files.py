@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli.options import Json, settings
-from devreg.model.errors import RefusedOverwrite, UsageError
+from devreg.cli.options import Json, server_images
+from devreg.model.errors import UsageError
 from devreg.model.rendered import File, Site, Target
-from devreg.model.server import S3, Listen, Nfs, ServerImages, checked_image, checked_path
+from devreg.model.server import S3, Listen, Nfs, given_certificate
 from devreg.model.server_choices import domain as checked_domain
-from devreg.model.server_tls import Certificate, parse
 from devreg.output import console, document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from devreg.actions.render import Change
 
 
 class Storage(str, Enum):
@@ -63,14 +60,10 @@ def render(
     The first lines of each file say what to do with it. A file that somebody has edited is left alone.
     """
     shared = _shared(storage, bucket, region, endpoint, export)
-    if replicas > 1 and shared is None:
-        raise UsageError(
-            "several registries need storage that they share", hint="--storage s3 or nfs, or leave out --replicas"
-        )
     site = Site(
-        images=ServerImages(*(checked_image(settings.get(key).value) for key in ("registry_image", "nginx_image"))),
+        images=server_images(),
         domain=None if domain is None else checked_domain(domain),
-        certificate=_certificate(tls, target),
+        certificate=given_certificate(tls),
         listen=None if listen is None else Listen.parse(listen),
         storage=shared,
         replicas=replicas,
@@ -83,7 +76,7 @@ def _render(target: Target, site: Site, folder: Path | None, *, force: bool, as_
 
     files = action.rendered(target, site)
     changes = () if folder is None else action.plan(files, folder)
-    _refuse_edited(changes, force)
+    action.refuse_edited(changes, force=force, tell=console.note)
     changed = action.write(changes)
     if as_json:
         told = [{"name": each.name, "place": each.place, "text": each.stamped} for each in files]
@@ -108,33 +101,6 @@ def _shared(
             raise UsageError("--storage nfs needs a folder of a server", hint="name it: --export SERVER:/PATH")
         return Nfs.parse(export)
     return None
-
-
-def _certificate(tls: str, target: Target) -> Certificate | None:
-    choice = parse(tls)
-    if not isinstance(choice, Certificate):
-        if choice.value != "off":
-            raise UsageError(
-                "files cannot bring a certificate that devreg makes",
-                hint="name one: --tls CERTIFICATE.pem,KEY.pem; or `devreg registry up` makes one",
-            )
-        return None
-    if target not in (Target.SYSTEMD, Target.NGINX):
-        raise UsageError(
-            f"--tls does not go with --target {target.value}", hint="put a proxy that speaks TLS in front of it"
-        )
-    return Certificate(checked_path(choice.chain), checked_path(choice.key))
-
-
-def _refuse_edited(changes: Sequence[Change], force: bool) -> None:
-    edited = [each for each in changes if each.state == "edited"]
-    for each in edited:
-        console.note(each.diff)
-    if edited and not force:
-        raise RefusedOverwrite(
-            f"{', '.join(str(each.path) for each in edited)}: edited since devreg wrote it, or not devreg's",
-            hint="above is what would change: --force does it, and keeps a copy; or choose another --dir",
-        )
 
 
 def _print(files: Sequence[File]) -> None:

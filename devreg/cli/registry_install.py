@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
-from devreg.model.errors import UsageError
+from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, server_images
 from devreg.model.rendered import Site
-from devreg.model.server import ImagesFrom, Listen, ServerImages, checked_image, checked_path
+from devreg.model.server import ImagesFrom, Listen, given_certificate
 from devreg.model.server_choices import domain as checked_domain
-from devreg.model.server_tls import Certificate, parse
 from devreg.output import console, document
 
 if TYPE_CHECKING:
@@ -51,9 +49,9 @@ def install(
     from devreg.output.progress import reporting
 
     site = Site(
-        images=ServerImages(*(checked_image(settings.get(key).value) for key in ("registry_image", "nginx_image"))),
+        images=server_images(),
         domain=None if domain is None else checked_domain(domain),
-        certificate=_certificate(tls),
+        certificate=given_certificate(tls),
         listen=None if listen is None else Listen.parse(listen),
     )
     wish = action.Wish(
@@ -91,18 +89,6 @@ def uninstall(
         document.success("registry uninstall", done, changed=done.changed)
     else:
         _tell_gone(done)
-
-
-def _certificate(tls: str) -> Certificate | None:
-    choice = parse(tls)
-    if isinstance(choice, Certificate):
-        return Certificate(checked_path(choice.chain), checked_path(choice.key))
-    if choice.value != "off":
-        raise UsageError(
-            "the machine's nginx takes a certificate that is there",
-            hint="name one: --tls CERTIFICATE.pem,KEY.pem; or `devreg registry up` makes one",
-        )
-    return None
 
 
 def _tell(done: Installed) -> None:

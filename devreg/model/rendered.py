@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from devreg.model.errors import UsageError
 from devreg.model.server import S3, Listen, Nfs, ServerImages
 from devreg.model.server_tls import Certificate
 
@@ -37,6 +38,24 @@ class Site:
     storage: S3 | Nfs | None = None
     replicas: int = 1
     ipv6: bool = True
+
+    def check(self, target: Target) -> None:
+        """Raise UsageError for a wish that the target cannot fulfil."""
+        behind_nginx_of_the_machine = target in (Target.SYSTEMD, Target.NGINX)
+        if not behind_nginx_of_the_machine and (self.domain or self.certificate):
+            raise UsageError(
+                f"--domain and --tls do not go with --target {target.value}, which answers to every name",
+                hint="put a proxy that speaks TLS in front of it",
+            )
+        if target is not Target.SWARM and (self.storage or self.replicas > 1):
+            raise UsageError(
+                f"--target {target.value} has one registry, with a volume",
+                hint="--storage and --replicas are for a swarm",
+            )
+        if self.replicas > 1 and self.storage is None:
+            raise UsageError(
+                "several registries need storage that they share", hint="--storage s3 or nfs, or leave out --replicas"
+            )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from enum import Enum
 from typing import Literal
 
 from devreg.model.errors import UsageError
-from devreg.model.server_tls import Certificate
+from devreg.model.server_tls import Certificate, Tls
+from devreg.model.server_tls import parse as parse_tls
 
 LABEL_ROLE = "io.devreg.role"
 LABEL_DEFINITION = "io.devreg.definition"
@@ -24,21 +25,23 @@ Role = Literal["registry", "nginx"]
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _PATH = re.compile(r"/[A-Za-z0-9._/@+-]*")
 _URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@\[\]-]*")
 
 
-def checked_path(text: str) -> str:
-    """The absolute path of a file, of letters that configuration files take as they are. Raises UsageError."""
-    if not _PATH.fullmatch(text):
-        raise UsageError(f"{text!r} is no path for a configuration file", hint="begin it with /, without blanks")
-    return text
-
-
-def checked_image(text: str) -> str:
-    """The name of an image. Raises UsageError."""
-    if not _IMAGE.fullmatch(text):
-        raise UsageError(f"{text!r} is no image", hint="see `devreg config`: registry_image, nginx_image")
-    return text
+def given_certificate(tls: str) -> Certificate | None:
+    """What `--tls` says where devreg makes no certificate: absolute paths, of letters that configuration files take as
+    they are; None for plain HTTP. Raises UsageError."""
+    choice = parse_tls(tls)
+    if choice is Tls.OFF:
+        return None
+    if not isinstance(choice, Certificate):
+        raise UsageError(
+            "this does not make a certificate",
+            hint="name one: --tls CERTIFICATE.pem,KEY.pem; or `devreg registry up --tls self-signed` makes one",
+        )
+    for path in (choice.chain, choice.key):
+        if not _PATH.fullmatch(path):
+            raise UsageError(f"{path!r} is no path for a configuration file", hint="begin it with /, without blanks")
+    return choice
 
 
 @dataclass(frozen=True)

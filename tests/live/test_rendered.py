@@ -76,13 +76,10 @@ def with_user(commands: str) -> str:
     )
 
 
-def works(host: Host, address: str, folder: Path) -> None:
+def works(host: Host, address: str) -> None:
     """The four promises, by skopeo and by plain requests."""
     name = f"docker://{address}/lab/app:1"
-    archive = folder / "image.tar"
-    if not archive.exists():
-        archive.write_bytes((host.rendered / "images.tar").read_bytes())
-    source = f"docker-archive:{archive}"
+    source = f"docker-archive:{host.rendered}/images.tar"
     skopeo, plain = need("skopeo", "skopeo"), "--dest-tls-verify=false"
     nobody = run(skopeo, "copy", plain, source, name, check=False)
     assert nobody.returncode
@@ -94,11 +91,11 @@ def works(host: Host, address: str, folder: Path) -> None:
     assert Wire(address)("POST", "/v2/lab/app/blobs/uploads/").status == 401
 
 
-def test_systemd_and_the_nginx_of_the_machine(host: Host, tmp_path: Path) -> None:
+def test_systemd_and_the_nginx_of_the_machine(host: Host) -> None:
     render(host, "--target", "systemd")
     host.sh(with_user(steps(host, "docker.registry.conf")), input=f"{PASSWORD}\n")
     host.sh(steps(host, "docker.registry.service").replace("curl ", "curl --retry 20 --retry-all-errors -sSf "))
-    works(host, f"{host.address}:80", tmp_path)
+    works(host, f"{host.address}:80")
     rights = host.sh("stat -c '%a %U %G' /etc/nginx/conf.d/docker.registry.htpasswd").split()
     assert rights == ["640", "root", "www-data"]
     with pytest.raises(OSError, match="refused"):
@@ -139,11 +136,11 @@ def test_with_a_certificate(host: Host) -> None:
     assert '"1"' in host.sh(f"{asked} https://registry.example.com/v2/lab/app/tags/list")
 
 
-def test_compose(host: Host, tmp_path: Path) -> None:
+def test_compose(host: Host) -> None:
     render(host, "--target", "compose", "--listen", f":{COMPOSE_PORT}")
     host.sh(with_user(steps(host, "compose.yaml")).replace("docker compose", "docker-compose"), input=f"{PASSWORD}\n")
     waiting = "until docker ps --filter health=healthy -q | grep -q .; do sleep 1; done"
     told = "docker inspect --format '{{json .State.Health}}' $(docker-compose ps -q nginx)"
     assert "done" in host.sh(f"timeout 60 sh -c '{waiting}' && echo done || {told}")
-    works(host, f"{host.address}:{COMPOSE_PORT}", tmp_path)
+    works(host, f"{host.address}:{COMPOSE_PORT}")
     host.sh("docker-compose down")
