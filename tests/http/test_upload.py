@@ -390,6 +390,25 @@ def test_a_fault_that_does_not_pass(serve: Serve, opened: Open, status: int, hin
     assert len(pauses) == WRITING.total
 
 
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_an_upload_that_the_registry_never_gets_over_begins_again(
+    serve: Serve, opened: Open, method: str, pauses: list[float]
+) -> None:
+    """As distribution 2.8 has it with S3, when it was killed while it completed the upload."""
+    blobs = Blobs()
+
+    def script(asked: Asked) -> Answer:
+        if asked.path == f"{UPLOADS}0" and asked.method in (method, "PUT"):
+            return error_answer(500, "UNKNOWN", "unknown error")
+        return blobs(asked)
+
+    server = serve(script)
+    push(opened(server), Bytes())
+    assert blobs.blobs == {digest_of(DATA): DATA}
+    assert len([asked for asked in server.asked if asked.line == f"POST {UPLOADS}"]) == 2
+    assert len(pauses) == upload_module.DOUBTFUL
+
+
 # What the registry says of an upload
 
 

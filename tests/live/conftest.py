@@ -223,8 +223,8 @@ def spare(server: Server, folder: Path) -> Iterator[Engine]:
 
 def start_server(admin: Devreg, address: str) -> None:
     """Start the registry server as a script would, and let the user in."""
-    words = ("registry", "up", "--images-from", "auto", "--listen", address, "--user", USER, "--password-stdin")
-    admin.ok(*words, input=f"{PASSWORD}\n")
+    words = ("registry", "up", "--images-from", "auto", "--listen", address, "--plain-http")
+    admin.ok(*words, "--user", USER, "--password-stdin", input=f"{PASSWORD}\n")
 
 
 def copy_server_images(source: Engine, target: Engine) -> None:
