@@ -1,4 +1,7 @@
-"""Log in and out. A login counts when the registry has let the user begin an upload."""
+"""Log in and out. A login counts when the registry has let the user begin an upload.
+
+Where it does not, since this user may push elsewhere only, it counts when the registry lets this one in and no others.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from devreg.model.errors import NotAuthorized, UsageError
 from devreg.model.events import Listener, Warn
 from devreg.model.reference import checked_repository
 from devreg.model.results import LoggedIn
+from devreg.registry.client import Registry
 
 _PROBE = "devreg-login-probe"
 
@@ -17,7 +21,7 @@ _PROBE = "devreg-login-probe"
 def login(address: Address, credentials: Credentials, *, timeout: float, listener: Listener) -> LoggedIn:
     """Prove credentials by a write, then store them where Docker looks. Raises NotAuthorized, RegistryUnreachable."""
     with open_registry(address, timeout=timeout, credentials=credentials) as registry:
-        if not registry.prove_write(_probe(credentials)):
+        if not _proven(registry, credentials):
             listener(Warn(f"{address} lets anybody write: the password was not looked at"))
         if registry.scheme == "http" and not address.is_loopback:
             listener(Warn(f"{address} speaks plain HTTP: the password crosses the network in the clear at every push"))
@@ -31,10 +35,20 @@ def accepted(address: Address, credentials: Credentials, *, timeout: float) -> b
     """Whether the registry lets these credentials write. Raises RegistryUnreachable."""
     try:
         with open_registry(address, timeout=timeout, credentials=credentials) as registry:
-            registry.prove_write(_probe(credentials))
+            _proven(registry, credentials)
     except NotAuthorized:
         return False
     return True
+
+
+def _proven(registry: Registry, credentials: Credentials) -> bool:
+    """As `Registry.prove_write`, but one who may not write there, only elsewhere, is known by the password alone."""
+    try:
+        return registry.prove_write(_probe(credentials))
+    except NotAuthorized as error:
+        if error.denied and registry.checks_password():
+            return True
+        raise
 
 
 def logout(address: Address) -> bool:

@@ -94,12 +94,22 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
 def _choices(existing: dict[str, Found], wish: Wish) -> Choices:
     """What was said before, and now."""
     kept = Choices.of_text(existing["nginx"].choices) if "nginx" in existing else Choices()
-    return kept.but(
+    choices = kept.but(
         tls=wish.tls,
         domains=wish.domains,
         external_auth=wish.external_auth,
         external_auth_ca=wish.external_auth_ca,
     )
+    if wish.domains and choices.tls is Tls.OFF:
+        raise UsageError(
+            "names are for certificates, and the server speaks plain HTTP",
+            hint="give --tls self-signed or --tls CERTIFICATE,KEY, or leave --domain out",
+        )
+    if wish.external_auth_ca and not (wish.external_auth or "").startswith("https:"):
+        raise UsageError(
+            "an authority is for a service that is asked over HTTPS", hint="give --external-auth https://… with it"
+        )
+    return choices
 
 
 def _why_no_user(choices: Choices) -> str:

@@ -88,12 +88,15 @@ def ends(pem: str) -> str | None:
 
 
 def _still_good(pem: str, authority: Pair, names: tuple[str, ...], now: datetime) -> bool:
-    return bool(
-        pem
-        and certificates.issued_by(pem, authority.chain)
-        and certificates.covers(pem, names)
-        and certificates.ends(pem) - now > certificates.RENEW_BEFORE
-    )
+    try:
+        return bool(
+            pem
+            and certificates.issued_by(pem, authority.chain)
+            and certificates.covers(pem, names)
+            and certificates.ends(pem) - now > certificates.RENEW_BEFORE
+        )
+    except ConfigUnusable:  # damaged
+        return False
 
 
 def _names(choices: Choices, listen: Listen) -> tuple[str, ...]:

@@ -114,7 +114,10 @@ def _tell(done: ServerUp) -> None:
     if done.password:
         console.result(f"user {done.user}, password {done.password} (shown only now)")
     if done.status.certificate_ends:
-        console.note(f"its certificate is good until {done.status.certificate_ends[:10]}; `up` renews it")
+        renewal = (
+            "the next `up` in the last 60 days renews it" if done.authority else "run `up` again once it is renewed"
+        )
+        console.note(f"its certificate is good until {done.status.certificate_ends[:10]}; {renewal}")
     if done.authority:
         console.note(f"clients trust it by its authority: `devreg trust {address} --ca {done.authority}`")
     default = settings.get("registry").value == address

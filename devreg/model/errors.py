@@ -85,10 +85,14 @@ class RegistryUnreachable(DevregError):
 
 
 class NotAuthorized(DevregError):
-    """The registry wants other credentials, or devreg refuses to send the ones it has."""
+    """The registry wants other credentials, or devreg refuses to send the ones it has.
+
+    `denied`: the registry knew who asks, and does not allow it (403).
+    """
 
     code = "not-authorized"
     exit_code = 21
+    denied: bool = False
 
 
 class NotFound(DevregError):

@@ -184,6 +184,16 @@ class Registry:
         cancel(self._session, response)
         return "Authorization" in response.request.headers
 
+    def checks_password(self) -> bool:
+        """Whether `/v2/` is refused without credentials, and open to the ones in use. Raises RegistryUnreachable."""
+        if self._session.probe().status_code != 401:
+            return False
+        try:
+            self._session.send("GET", "/v2/", doing="look at the API")
+        except NotAuthorized:
+            return False
+        return True
+
     def has_blob(self, repository: str, digest: str) -> int | None:
         """The size of a blob in bytes; None when it is not there, or the registry does not tell how large it is."""
         try:

@@ -24,7 +24,9 @@ def refusal(
     if status == 401:
         return _unauthorized(message, connection, credentials)
     if status == 403:
-        return NotAuthorized(message, hint=hint or f"ask for the right, or log in as another: devreg login {address}")
+        denied = NotAuthorized(message, hint=hint or f"ask for the right, or log in as another: devreg login {address}")
+        denied.denied = True
+        return denied
     if status in (404, 405):
         return NotFound(message, hint=hint or "check the name; what there is, `devreg repos` tells")
     if status == 429:

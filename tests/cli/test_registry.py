@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devreg.server.definition import DATA_VOLUME, USERS_FILE, VOLUMES
+from devreg.server.definition import DATA_VOLUME, TLS_FILE, USERS_FILE, VOLUMES
 from tests.cli import registry
 from tests.cli.conftest import Run, Serve
 from tests.http.server import ScriptedServer
@@ -85,6 +85,8 @@ def test_plain_http_for_others_has_to_be_asked_for(run: Run, fake: FakeEngine) -
         (("--tls", "maybe"), 2),
         (("--tls", "/nowhere/cert,/nowhere/key"), 10),
         (("--domain", "https://a"), 2),
+        (("--domain", "a.example"), 2),
+        (("--external-auth-ca", "/nowhere"), 2),
         (("--external-auth", "ldap://a"), 2),
         (("--external-auth", "https://a", "--external-auth-ca", "/nowhere"), 10),
     ],
@@ -114,6 +116,23 @@ def test_a_certificate_of_its_own_is_kept_and_renewed(
     assert renewed.data["certificate_ends"] > first.data["certificate_ends"]
     shown = run("registry", "status").out
     assert f"TLS\tself-signed, until {renewed.data['certificate_ends'][:10]}" in shown
+
+
+def test_an_authority_that_ends_and_a_damaged_certificate_are_replaced(
+    run: Run, fake: FakeEngine, published: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("devreg.server.certificates._AUTHORITY_LIFE", timedelta(days=30))
+        first = run("registry", "up", "--listen", published.host, "--tls", "self-signed", "--json")
+    authority = Path(first.data["authority"]).read_text()
+    renewed = run("registry", "up")
+    assert "a new authority is made" in renewed.err
+    assert Path(first.data["authority"]).read_text() != authority
+    nginx = fake.find("devreg-nginx")
+    assert nginx
+    nginx.files[TLS_FILE] = b"half of it"
+    assert run("registry", "up", "--json").document["changed"] is True
+    assert nginx.files[TLS_FILE].startswith(b"-----BEGIN PRIVATE KEY")
 
 
 def test_up_as_json(run: Run, published: ScriptedServer) -> None:

@@ -412,3 +412,26 @@ def test_the_facade_of_our_own_server(serve: Serve, opened: Open) -> None:
     for credentials in (None, Credentials("alice", "wrong")):
         with pytest.raises(NotAuthorized):
             opened(server, credentials=credentials).prove_write("app")
+
+
+@pytest.mark.parametrize(("password", "right"), [("s3cret", True), ("wr0ng", False)])
+def test_where_the_ping_wants_a_password_it_tells_whether_it_is_right(
+    serve: Serve, opened: Open, password: str, right: bool
+) -> None:
+    server = serve(behind_basic, bare=True)
+    assert opened(server, credentials=Credentials("alice", password)).checks_password() is right
+
+
+def test_a_ping_that_is_open_tells_nothing(serve: Serve, opened: Open) -> None:
+    assert opened(serve(writes_behind_basic, bare=True), credentials=ALICE).checks_password() is False
+
+
+def test_who_is_known_and_may_not_is_told_from_who_is_not(serve: Serve, opened: Open) -> None:
+    def denying(asked: Asked) -> Answer:
+        known = asked.method == "POST" and asked.authorization == BASIC
+        return error_answer(403, "DENIED", "not there") if known else behind_basic(asked)
+
+    for credentials, denied in ((ALICE, True), (Credentials("alice", "wr0ng"), False)):
+        with pytest.raises(NotAuthorized) as caught:
+            opened(serve(denying), credentials=credentials).prove_write("app")
+        assert caught.value.denied is denied

@@ -15,7 +15,7 @@ from tests.live.conftest import PASSWORD, USER, Server, client, free_port, start
 from tests.live.lab.devreg import Devreg
 from tests.live.lab.engine import Engine
 from tests.live.lab.images import busybox_image
-from tests.live.lab.wire import basic
+from tests.live.lab.wire import Wire, basic
 
 NAMES = ("devreg-registry", "devreg-nginx")
 
@@ -122,6 +122,7 @@ def test_another_listen_moves_the_server(up: Server, root: Devreg) -> None:
 
 
 def test_down_keeps_images_and_users(up: Server, root: Devreg) -> None:
+    root.ok("registry", "user", "add", "held", "--push", "team/*", "--password-stdin", input=PASSWORD)
     root.ok("registry", "down")
     with client(up.engine) as sdk:
         assert sdk.containers.list(all=True) == []
@@ -131,6 +132,8 @@ def test_down_keeps_images_and_users(up: Server, root: Devreg) -> None:
     assert again["password"] is None
     assert tag_is_there(up)
     assert up.pusher("POST", "/v2/x/blobs/uploads/").status == 202
+    held = Wire(up.address, basic("held", PASSWORD))
+    assert [held("POST", f"/v2/{name}/x/blobs/uploads/").status for name in ("team", "other")] == [202, 403]
 
 
 def test_down_with_the_volumes_has_to_be_agreed_to(up: Server, root: Devreg) -> None:

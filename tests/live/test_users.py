@@ -1,6 +1,5 @@
 """Who may push where, on the real server: each way of writing, clients' words, secrets, and uploads meanwhile."""
 
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,9 +170,8 @@ def test_docker_and_skopeo_say_that_it_is_denied(server: Server, tmp_path: Path)
 
 def test_devreg_says_so_too(server: Server, member: Wire, devreg: Devreg) -> None:
     del member
-    auth = {"auths": {server.address: {"auth": basic("member", SECRET)["Authorization"].partition(" ")[2]}}}
-    devreg.config_file.parent.mkdir(mode=0o700)
-    devreg.config_file.write_text(json.dumps(auth))
+    devreg.fails(21, "login", "-u", "member", "--password-stdin", input="wrong")
+    devreg.ok("login", "-u", "member", "--password-stdin", input=SECRET)
     with client(server.engine) as sdk:
         multi_layer_image(sdk, "mine:1", 2, 0.1)
     assert "team/mine" in devreg.ok("push", "mine:1", "--as", "team/mine:1").stdout
