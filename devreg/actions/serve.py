@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from devreg.actions import users
 from devreg.actions.server_images import ensure
+from devreg.actions.users_file import InContainer
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found
@@ -26,7 +27,7 @@ from devreg.server import definition, htpasswd
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.2
-_LOCK = "server.lock"
+LOCK = "server.lock"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
     htpasswd.check(wish.user, wish.password if wish.password is not None else "generated")
     if not engine.is_local:
         raise ServerError(f"the engine at {engine.host} is not on this machine", hint="run the command on that machine")
-    with locked(state_folder() / _LOCK):
+    with locked(state_folder() / LOCK):
         existing = containers.find(engine)
         where = wish.listen or published(engine) or wish.default_listen
         wanted = definition.containers(where, ensure(engine, wish.images, wish.images_from, listener))
@@ -63,7 +64,21 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
         else:
             _wait_until_it_answers(engine, where)
         now = status(engine)
-        made, generated = users.first(engine, wish.user, wish.password)
+        made, generated = users.first(InContainer(engine), wish.user, wish.password)
+    return outcome(wish, where, now, listener, changed=changed, made=made, generated=generated)
+
+
+def outcome(
+    wish: Wish,
+    where: Listen,
+    now: ServerStatus,
+    listener: Listener,
+    *,
+    changed: bool,
+    made: bool,
+    generated: str | None,
+) -> ServerUp:
+    """What `up` gives back, and what the user should know of it. `made`: there was no user, and now there is one."""
     if wish.password is not None and not made:
         listener(Warn(f"there are users already: {wish.user} is as before; see `devreg registry user add`"))
     if not where.is_loopback:
@@ -84,7 +99,7 @@ def down(engine: Engine, *, volumes: bool, listener: Listener) -> bool:
 
     Volumes that devreg has not made stay.
     """
-    with locked(state_folder() / _LOCK):
+    with locked(state_folder() / LOCK):
         changed = containers.remove_leftovers(engine)
         for found in sorted(containers.find(engine).values(), key=lambda found: found.role):
             listener(Step(f"stopping {found.name}"))
@@ -104,10 +119,10 @@ def status(engine: Engine) -> ServerStatus:
     listen = found["nginx"].listen if "nginx" in found else None
     return ServerStatus(
         running=running,
-        healthy=running and listen is not None and _answers(listen),
+        healthy=running and listen is not None and answers(listen),
         address=listen.address if listen else None,
         images={role: each.image for role, each in sorted(found.items())},
-        users=users.names(engine) if "nginx" in found else (),
+        users=users.names(InContainer(engine)) if "nginx" in found else (),
         volume=definition.DATA_VOLUME if networks.has_volume(engine, definition.DATA_VOLUME) else None,
     )
 
@@ -169,7 +184,7 @@ def _refuse_busy(engine: Engine, listen: Listen, existing: dict[str, Found]) -> 
 
 def _wait_until_it_answers(engine: Engine, listen: Listen) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not _answers(listen):
+    while not answers(listen):
         for found in containers.find(engine).values():
             if not found.running:
                 said = containers.last_line(engine, found.id)
@@ -182,7 +197,7 @@ def _wait_until_it_answers(engine: Engine, listen: Listen) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _answers(listen: Listen) -> bool:
+def answers(listen: Listen) -> bool:
     """Whether a read goes all the way through nginx to the registry."""
     address = Address.parse(f"http://{listen.address}")
     try:

@@ -11,6 +11,7 @@ import typer
 from devreg.cli import registry_user
 from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
 from devreg.model.server import ImagesFrom, Listen, ServerImages
+from devreg.model.server_processes import Runtime
 from devreg.output import console, document, tables
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def register(root: typer.Typer) -> None:
 
 
 class Role(str, Enum):
-    """Which of the two containers."""
+    """Which of the two."""
 
     REGISTRY = "registry"
     NGINX = "nginx"
@@ -41,6 +42,14 @@ def up(
     images_from: Annotated[
         ImagesFrom, typer.Option(help="Pull the images, or build them from Debian's packages; auto does what works.")
     ] = ImagesFrom.AUTO,
+    runtime: Annotated[
+        Runtime,
+        typer.Option(help="Containers, or plain processes; auto: containers if an engine answers."),
+    ] = Runtime.AUTO,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Where processes keep their data.", show_default="with devreg's records"),
+    ] = None,
     user: Annotated[
         str | None, typer.Option("--user", "-u", metavar="NAME", help="The first user.", show_default="your name here")
     ] = None,
@@ -48,8 +57,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start the registry, or bring it to the wanted state. A second call changes nothing."""
-    from devreg.actions import serve
-    from devreg.actions.reach import open_engine
+    from devreg.actions import serve, server_runtime
     from devreg.output.progress import reporting
 
     given = settings.get("listen", listen)
@@ -62,10 +70,10 @@ def up(
         password=password(from_stdin=True, prompt="") if password_stdin else None,
     )
     with reporting() as listener:
-        done = serve.up(open_engine(), wish, listener)
+        done = server_runtime.wanted(runtime, data, listener).up(wish, listener)
     if as_json:
-        data = {**vars(done.status), "user": done.user, "password": done.password}
-        document.success("registry up", data, changed=done.changed)
+        result = {**vars(done.status), "user": done.user, "password": done.password}
+        document.success("registry up", result, changed=done.changed)
     else:
         _tell(done)
 
@@ -91,15 +99,14 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Stop the registry. Its data stays unless --volumes is given."""
-    from devreg.actions import serve
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime
     from devreg.output.progress import reporting
 
-    engine = open_engine()
+    server = server_runtime.present()
     if volumes:
         agreed("This removes every image in the registry, and its users. Go on?", yes)
     with reporting() as listener:
-        changed = serve.down(engine, volumes=volumes, listener=listener)
+        changed = server.down(volumes=volumes, listener=listener)
     if as_json:
         document.success("registry down", {"volumes": volumes}, changed=changed)
     elif not changed:
@@ -113,17 +120,17 @@ def down(
 @app.command()
 def status(as_json: Json = False) -> None:
     """How the registry is."""
-    from devreg.actions import serve
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime
 
-    state = serve.status(open_engine())
+    state = server_runtime.present().status()
     if as_json:
         document.success("registry status", state)
         return
     word = "healthy" if state.healthy else "running, but does not answer" if state.running else "not running"
-    rows = [("state", word), ("address", state.address or "-")]
+    rows = [("state", word), ("address", state.address or "-"), ("runs in", state.runtime)]
     rows += [(f"{role} image", image) for role, image in state.images.items()]
-    rows += [("users", ", ".join(state.users) or "-"), ("data", f"volume {state.volume}" if state.volume else "-")]
+    data = f"folder {state.folder}" if state.folder else f"volume {state.volume}" if state.volume else "-"
+    rows += [("users", ", ".join(state.users) or "-"), ("data", data)]
     tables.pairs(rows)
 
 
@@ -136,9 +143,8 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
 ) -> None:
     """What the registry, or the nginx in front of it, wrote."""
-    from devreg.actions import serve
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime
 
-    for chunk in serve.logs(open_engine(), role.value, tail=tail, follow=follow):
+    for chunk in server_runtime.present().logs(role.value, tail=tail, follow=follow):
         sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()

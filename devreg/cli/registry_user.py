@@ -18,10 +18,9 @@ UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user.")]
 @app.command("list")
 def list_users(as_json: Json = False) -> None:
     """The users who may push."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime, users
 
-    names = users.names(open_engine())
+    names = users.names(server_runtime.present().users_file)
     if as_json:
         document.success("registry user list", {"users": names})
     else:
@@ -32,13 +31,12 @@ def list_users(as_json: Json = False) -> None:
 @app.command("add")
 def add_user(name: UserName, password_stdin: PasswordStdin = False, as_json: Json = False) -> None:
     """Add a user, or give one a new password. Effective at once."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime, users
 
     secret = password(password_stdin, f"New password for {name}", twice=True)
     if not secret:
         raise UsageError("the password is empty", hint="write it to standard input: `… --password-stdin < FILE`")
-    new = users.add(open_engine(), name, secret)
+    new = users.add(server_runtime.present().users_file, name, secret)
     if as_json:
         document.success("registry user add", {"user": name, "new": new}, changed=True)
     else:
@@ -48,10 +46,9 @@ def add_user(name: UserName, password_stdin: PasswordStdin = False, as_json: Jso
 @app.command("remove")
 def remove_user(name: UserName, as_json: Json = False) -> None:
     """Remove a user. Effective at once."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime, users
 
-    users.remove(open_engine(), name)
+    users.remove(server_runtime.present().users_file, name)
     if as_json:
         document.success("registry user remove", {"user": name}, changed=True)
     else:

@@ -106,7 +106,10 @@ class StepResult:
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """The registry server as it is now. `address` is None when it was never started; `volume` holds the data."""
+    """The registry server as it is now. `address` is None when it was never started.
+
+    `runtime`: `containers`, whose data is in `volume`, or `processes`, whose data is in `folder`.
+    """
 
     running: bool
     healthy: bool
@@ -114,6 +117,8 @@ class ServerStatus:
     images: dict[str, str]
     users: tuple[str, ...]
     volume: str | None
+    runtime: str = "containers"
+    folder: str | None = None
 
 
 @dataclass(frozen=True)

@@ -104,12 +104,17 @@ class Front:
 
 @dataclass(frozen=True)
 class NginxProcess:
-    """An nginx of our own: the user of its workers, and where it writes."""
+    """An nginx of our own: the user of its workers, and where it writes.
 
-    user: str
+    `user`: with a group behind it where they differ in name; None for an nginx that nobody started as root. `temp`: a
+    folder for temporary files, None where the one that nginx was built with is right.
+    """
+
+    user: str | None
     pid_file: str
     error_log: str
     access_log: str
+    temp: str | None = None
 
 
 @dataclass(frozen=True)

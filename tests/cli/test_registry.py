@@ -107,6 +107,8 @@ def test_status(run: Run, up: ScriptedServer) -> None:
         "images": {"nginx": "nginx:stable-alpine", "registry": "registry:2"},
         "users": ["alice"],
         "volume": DATA_VOLUME,
+        "runtime": "containers",
+        "folder": None,
     }
     lines = dict(line.split("\t") for line in run("registry", "status").out.splitlines())
     assert lines["state"] == "healthy"
@@ -125,6 +127,8 @@ def test_status_of_nothing(run: Run) -> None:
         "images": {},
         "users": [],
         "volume": None,
+        "runtime": "containers",
+        "folder": None,
     }
 
 
@@ -244,7 +248,7 @@ def _first_cannot_be_filled(fake: FakeEngine, _monkeypatch: pytest.MonkeyPatch) 
 
 def _nobody_answers(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devreg.actions.serve._START_SECONDS", 0.01)
-    monkeypatch.setattr("devreg.actions.serve._answers", lambda _listen: False)
+    monkeypatch.setattr("devreg.actions.serve.answers", lambda _listen: False)
 
 
 def _ctrl_c(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
