@@ -11,7 +11,8 @@ from devreg.actions.serve_processes import RECORD, RUNTIME
 from devreg.actions.users_file import InContainer
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
-from devreg.host.state import Record
+from devreg.host.files import locked
+from devreg.host.state import Record, state_folder
 from devreg.model.events import Listener
 from devreg.model.results import ServerStatus, ServerUp
 from devreg.model.server import Listen
@@ -35,14 +36,16 @@ class Containers:
     def up(self, wish: Wish, listener: Listener) -> ServerUp:
         """Run the server, see `serve.up`."""
         done = serve.up(self.engine, wish, listener)
-        Record(RECORD).note(RUNTIME, self.runtime.value)
+        with locked(state_folder() / serve.LOCK):
+            Record(RECORD).note(RUNTIME, self.runtime.value)
         return done
 
     def down(self, *, volumes: bool, listener: Listener) -> bool:
         """Remove the containers, with `volumes` the data and the users too. True when any was there."""
         changed = serve.down(self.engine, volumes=volumes, listener=listener)
-        if volumes and (record := Record(RECORD)).entries.get(RUNTIME) == self.runtime.value:
-            record.forget(RUNTIME)
+        with locked(state_folder() / serve.LOCK):
+            if volumes and (record := Record(RECORD)).entries.get(RUNTIME) == self.runtime.value:
+                record.forget(RUNTIME)
         return changed
 
     def status(self) -> ServerStatus:

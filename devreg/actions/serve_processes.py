@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,8 @@ class Processes:
         htpasswd.check(wish.user, wish.password if wish.password is not None else "generated")
         with locked(state_folder() / serve.LOCK):
             self._refuse_second()
+            Record(RECORD).sweep()
+            _note({RUNTIME: self.runtime.value, _FOLDER: self.place.folder})
             listen = wish.listen or self.published() or wish.default_listen
             programs = _programs(listener)
             accounts = server_place.accounts()
@@ -82,9 +84,7 @@ class Processes:
                 changed = server_place.has_data(self.place) or changed
                 server_place.remove(self.place)
                 server_programs.forget(_fetched())
-                record = Record(RECORD)
-                for key in (RUNTIME, _FOLDER, _LISTEN, _CHECKER, _APPLIED):
-                    record.forget(key)
+                _note(dict.fromkeys((RUNTIME, _FOLDER, _LISTEN, _CHECKER, _APPLIED)))
         return changed
 
     def status(self) -> ServerStatus:
@@ -170,9 +170,9 @@ class _Change:
         except BaseException:
             with uninterrupted():
                 self._go_back(running)
-                _note({key: value for key, value in noted.items() if value})
+                _note(noted)
             raise
-        _note({RUNTIME: Runtime.PROCESSES.value, _APPLIED: _fingerprint(self._wanted)})
+        _note({_APPLIED: _fingerprint(self._wanted)})
 
     def wait_until_it_answers(self) -> None:
         """Wait for an answer that came all the way through. Raises ServerError with the words of what failed."""
@@ -196,7 +196,7 @@ class _Change:
         there = server_place.current(self._place)
         changed = {name for name, text in texts.items() if there.get(name) != text}
         server_place.put(self._place, texts, self._accounts)
-        _note({_FOLDER: self._place.folder, _LISTEN: str(self._listen), _CHECKER: str(self._checker)})
+        _note({_LISTEN: str(self._listen), _CHECKER: str(self._checker)})
         server_programs.refuse_broken(
             processes.nginx_command(self._place, self._programs), processes.environment(self._programs)
         )
@@ -268,8 +268,11 @@ def _noted(key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _note(values: dict[str, str]) -> None:
+def _note(values: Mapping[str, str | None]) -> None:
+    """Put values on record, and take those away that are None."""
     record = Record(RECORD)
     for key, value in values.items():
-        if record.entries.get(key) != value:
+        if value is None and key in record.entries:
+            record.forget(key)
+        elif record.entries.get(key) != value:
             record.note(key, value)

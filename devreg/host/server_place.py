@@ -7,9 +7,10 @@ import os
 import pwd
 import secrets
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from devreg.host.files import is_root, locked, read, write_atomic
+from devreg.host.files import is_root, locked, read, sweep, write_atomic
 from devreg.host.run import CommandFailed, run
 from devreg.model.errors import RefusedOverwrite, ServerError, UsageError
 from devreg.model.server_processes import Accounts, Place
@@ -48,8 +49,7 @@ def make(place: Place, accounts: Accounts | None) -> None:
         _folder(place.folder, 0o711 if accounts else 0o700)
         secret(place)  # which marks the folder as devreg's
         _folder(place.log, 0o700)
-        _folder(place.temp, 0o711 if accounts else 0o700)
-        for folder in (place.conf, place.users, place.run):
+        for folder in (place.conf, place.users, place.run, place.temp):
             _folder(folder, 0o750, group=group)
         _folder(place.behind, 0o750, registry, group)
         _folder(place.data, 0o700, registry, group)
@@ -71,6 +71,7 @@ def put(place: Place, texts: dict[str, str], accounts: Accounts | None) -> None:
     kept = secret(place)
     for name, text in texts.items():
         file = Path(place.conf, name)
+        sweep(file)
         write_atomic(file, text.encode(), mode=0o600 if kept in text else 0o640)
         os.chown(file, -1, group)
 
@@ -78,7 +79,7 @@ def put(place: Place, texts: dict[str, str], accounts: Accounts | None) -> None:
 def current(place: Place) -> dict[str, str]:
     """The configuration files as they are now."""
     folder = Path(place.conf)
-    files = sorted(each for each in folder.iterdir() if each.is_file()) if folder.is_dir() else []
+    files = sorted(each for each in folder.iterdir() if each.name[0] != ".") if folder.is_dir() else []
     return {file.name: (read(file) or b"").decode(errors="replace") for file in files}
 
 
@@ -99,18 +100,18 @@ def has_data(place: Place) -> bool:
 
 
 def remove(place: Place) -> None:
-    """Delete the server's folders with all that is in them, and the folder itself unless something else is in it."""
+    """Delete the server's folders with all that is in them, and the folder itself where that is possible."""
     try:
         for folder in (place.data, place.users, place.conf, place.log, place.temp, place.run):
             if Path(folder).exists():
                 shutil.rmtree(folder)
         Path(place.folder, _SECRET).unlink(missing_ok=True)
-        if Path(place.folder).is_dir() and not any(Path(place.folder).iterdir()):
-            Path(place.folder).rmdir()
     except OSError as error:
         raise ServerError(
             f"{place.folder} could not be removed: {error.strerror}", hint="see what is in it, then try again"
         ) from error
+    with suppress(OSError):  # something else may be in it, or the folder that it is in may be another's
+        Path(place.folder).rmdir()
 
 
 def users(place: Place) -> str:
