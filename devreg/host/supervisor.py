@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,11 +79,11 @@ class Supervisor:
             return False
         with suppress(ServerError):  # one that does not obey is killed below
             self._call("shutdown")
-        if not _waited(_STOP_SECONDS, lambda: self.pid != pid or not lives(pid)):
+        if not _waited(_STOP_SECONDS, lambda: self.pid != pid) and pid > 0:  # 0: it is in another container
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if not _waited(_STOP_SECONDS, lambda: not lives(pid)):
-            raise ServerError(f"supervisord (process {pid}) cannot be stopped", hint=f"`kill -9 {pid}`")
+        if not _waited(_STOP_SECONDS, lambda: self.pid != pid and not (pid and lives(pid))):
+            raise ServerError(f"supervisord (process {pid}) cannot be stopped", hint="stop it where it was started")
         return True
 
     def kept(self) -> tuple[Kept, ...]:
@@ -159,7 +159,7 @@ class _UnixTransport(Transport):
         return _UnixConnection(self._path)
 
 
-def _waited(seconds: float, done: Any) -> bool:
+def _waited(seconds: float, done: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:

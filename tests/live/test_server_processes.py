@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,9 @@ from tests.live.conftest import PASSWORD, USER, free_port
 from tests.live.lab.clients import Skopeo
 from tests.live.lab.devreg import Devreg, Nobody, with_own_state
 from tests.live.lab.layouts import multi_platform
+from tests.live.lab.run import search_path
 from tests.live.lab.wire import Wire, basic
+from tests.live.test_readme import EXAMPLES
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
 NOBODY = 65534
@@ -357,6 +360,16 @@ def test_data_can_be_elsewhere_and_a_folder_in_use_is_refused(up: Server, addres
     finally:
         up.owner("registry", "down")
         shutil.rmtree(elsewhere, ignore_errors=True)
+
+
+def test_the_readme_example_works_as_written(up: Server, address: str) -> None:
+    up.owner.ok("registry", "down", "--volumes", "--yes")
+    script = EXAMPLES["processes"].replace("127.0.0.1:5000", address)
+    path = f"{Path(sys.executable).parent}:{search_path()}"
+    done = up.owner.shell(script, env={"PATH": path})
+    assert done.code == 0, done.said
+    assert f"address\t{address}" in done.stdout
+    assert not Server(up.owner, up.folder, address).answers()
 
 
 def test_the_tour_once_twice_and_undone(up: Server, address: str) -> None:
