@@ -20,6 +20,8 @@ _ANSWER_SECONDS = 10
 _FOLDERS = ("usr/bin", "usr/sbin", "bin", "sbin")
 # The C library belongs to the loader of programs, which is the system's: two of different builds do not go together.
 _LEFT_OUT = ("libc6", "libc-bin")
+# Where only root's shell looks: servers are there, which anybody may run.
+_ALSO = "/usr/local/sbin:/usr/sbin:/sbin"
 _PACKAGES = {"nginx": "nginx", "registry": "docker-registry"}
 
 
@@ -105,9 +107,7 @@ def _is_the_registry(file: Path) -> bool:
 
 
 def _program(name: str, fetched: Path, right: Callable[[Path], bool] = lambda _: True) -> Path | None:
-    # What an ordinary user runs may be installed where only root looks.
-    path = f"{os.environ.get('PATH', '')}:/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin"
-    installed = shutil.which(name, path=path)
+    installed = shutil.which(name, path=":".join(filter(None, (os.environ.get("PATH"), _ALSO))))
     if installed and right(Path(installed)):
         return Path(installed)
     there = (fetched / folder / name for folder in _FOLDERS)
