@@ -21,6 +21,7 @@ from devreg.engine import images
 from devreg.engine.client import Engine
 from devreg.flavours.found import found
 from devreg.host import credentials as stored
+from devreg.host import server_programs
 from devreg.host.state import Record, state_folder
 from devreg.model.address import Address
 from devreg.model.credentials import Credentials
@@ -80,6 +81,7 @@ class Tour:
 
 def plan(choices: Choices) -> tuple[str, ...]:
     """What `run` is going to change, a line each; empty when all is in place. Raises EngineUnreachable."""
+    server_runtime.refuse_other(choices.runtime)
     without = _without_engine(choices.runtime)
     engine = None if without else provision.answering()
     server = Processes() if without else Containers(engine) if engine else None
@@ -104,6 +106,7 @@ def plan(choices: Choices) -> tuple[str, ...]:
 
 def run(choices: Choices, listener: Listener) -> Tour:
     """Take the tour. Whatever is as it should be stays. Raises what the steps raise; `undo` then cleans up."""
+    server_runtime.refuse_other(choices.runtime)
     record = Record(RECORD)
     engine, engine_step = _engine(choices, record, listener)
     server: Server = Containers(engine) if engine else Processes()
@@ -129,7 +132,7 @@ def _without_engine(runtime: Runtime) -> str | None:
     try:
         answering = provision.answering()
     except EngineUnreachable as error:
-        if server_runtime.noted() is Runtime.CONTAINERS:
+        if server_runtime.noted() is Runtime.CONTAINERS or not server_programs.may_run():
             raise
         return error.message
     return None if answering else provision.hindrance()
@@ -142,7 +145,7 @@ def _engine(choices: Choices, record: Record, listener: Listener) -> tuple[Engin
         try:
             return provision.ensure(record, listener)
         except EngineUnreachable as error:
-            if choices.runtime is Runtime.CONTAINERS or server_runtime.noted() is Runtime.CONTAINERS:
+            if Runtime.CONTAINERS in (choices.runtime, server_runtime.noted()) or not server_programs.may_run():
                 raise
             without = error.message
             listener(Warn(f"{without}: running the registry as plain processes instead of containers"))

@@ -13,8 +13,9 @@ from devreg.actions.serve import Wish
 from devreg.actions.serve_containers import Containers
 from devreg.actions.serve_processes import RECORD, RUNTIME, Processes
 from devreg.actions.users_file import UsersFile
+from devreg.host import server_programs
 from devreg.host.state import Record
-from devreg.model.errors import EngineUnreachable, RefusedOverwrite, UsageError
+from devreg.model.errors import EngineUnreachable, RefusedOverwrite, ServerError, UsageError
 from devreg.model.events import Listener, Step
 from devreg.model.results import ServerStatus, ServerUp
 from devreg.model.server import Listen
@@ -51,8 +52,7 @@ def present() -> Server:
 def wanted(choice: Runtime, folder: str | None, listener: Listener) -> Server:
     """The server that `up` is to start. `folder`: where processes are to keep their data.
 
-    Raises EngineUnreachable, UsageError for a folder that containers have no use for, and RefusedOverwrite while the
-    server runs in what was not chosen.
+    Raises EngineUnreachable, UsageError for a folder that containers have no use for, and what `refuse_other` does.
     """
     server = _chosen(choice, folder, listener)
     if isinstance(server, Containers) and folder is not None:
@@ -60,12 +60,21 @@ def wanted(choice: Runtime, folder: str | None, listener: Listener) -> Server:
     return server
 
 
-def _chosen(choice: Runtime, folder: str | None, listener: Listener) -> Server:
-    if choice is Runtime.PROCESSES:
-        _refuse_containers()
-        return Processes(folder)
+def refuse_other(choice: Runtime) -> None:
+    """Raise RefusedOverwrite while the server runs in what was not chosen; ServerError for processes where none can."""
     if choice is Runtime.CONTAINERS:
         _refuse_processes()
+    if choice is Runtime.PROCESSES:
+        if not server_programs.may_run():
+            raise ServerError("a registry as plain processes runs on Linux only", hint="start an engine instead")
+        _refuse_containers()
+
+
+def _chosen(choice: Runtime, folder: str | None, listener: Listener) -> Server:
+    refuse_other(choice)
+    if choice is Runtime.PROCESSES:
+        return Processes(folder)
+    if choice is Runtime.CONTAINERS:
         return Containers(open_engine())
     if noted() is Runtime.PROCESSES:
         return Processes(folder)
@@ -75,6 +84,8 @@ def _chosen(choice: Runtime, folder: str | None, listener: Listener) -> Server:
         if noted() is Runtime.CONTAINERS:
             hint = f"{error.hint}; or without an engine, and without what is in that one: --runtime processes"
             raise EngineUnreachable(f"the registry runs in containers, and {error.message}", hint=hint) from error
+        if not server_programs.may_run():
+            raise
         listener(Step(f"{error.message}: running the registry as plain processes instead of containers"))
         return Processes(folder)
 

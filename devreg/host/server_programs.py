@@ -6,6 +6,7 @@ What is fetched lies in a folder of devreg's: nothing of it starts by itself, an
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -70,6 +71,11 @@ def fetch(names: tuple[str, ...], fetched: Path) -> None:
         ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def may_run() -> bool:
+    """Whether this is Linux: the ways to keep processes together that are used here are its own."""
+    return platform.system() == "Linux"
 
 
 def can_fetch() -> bool:

@@ -95,6 +95,22 @@ def test_containers_that_are_there_have_to_go_first(run: Run, fake: FakeEngine) 
     assert "`devreg registry down`" in outcome.err
 
 
+@pytest.mark.parametrize("words", [("registry", "up"), ("quickstart", "--yes")])
+def test_elsewhere_than_on_linux_there_are_only_containers(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("devreg.host.server_programs.platform.system", lambda: "Darwin")
+    assert run(*words).code == 13
+    outcome = run(*words, "--runtime", "processes")
+    assert outcome.code == 30
+    assert "Linux only" in outcome.err
+
+
+def test_the_tour_by_processes_waits_for_containers_to_go(run: Run, fake: FakeEngine) -> None:
+    fake.hold("devreg-nginx", Labels={LABEL_ROLE: "nginx"})
+    assert run("quickstart", "--yes", "--runtime", "processes").code == 24
+
+
 def test_a_folder_is_for_processes(run: Run, published: ScriptedServer, tmp_path: Path) -> None:
     outcome = run("registry", "up", "--listen", published.host, "--data", str(tmp_path))
     assert outcome.code == 2
