@@ -69,5 +69,7 @@ def test_results_within_results_become_plain(capsys: pytest.CaptureFixture[str])
             "images": {"nginx": "n:1"},
             "users": ["alice"],
             "volume": None,
+            "runtime": "containers",
+            "folder": None,
         },
     }
