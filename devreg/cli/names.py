@@ -67,6 +67,6 @@ BY_CALLING: Mapping[str, Callable[[str, str | None], list[Offer]]] = {
     **dict.fromkeys(("REF", "REF...", "REPO[:TAG]", "NAME...", "SRC", "DST"), _references),
     "IMAGE": _local_images,
     "IMAGE...": _local_images_or_archives,
-    **dict.fromkeys(("FILE", "FILE|fetch"), _files),
+    **dict.fromkeys(("FILE", "FILE|fetch", "DIR"), _files),
     "KEY": _keys,
 }

@@ -27,7 +27,7 @@ def address() -> str:
 
 
 def test_every_example_is_known() -> None:
-    assert set(EXAMPLES) == {"install", "daily", "push", "see", "trust", "server", "ci", "test"}
+    assert set(EXAMPLES) == {"install", "daily", "push", "see", "trust", "server", "processes", "ci", "test"}
     assert README.count("```sh\n") == len(EXAMPLES)
 
 
