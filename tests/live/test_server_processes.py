@@ -352,14 +352,16 @@ def test_two_at_once_end_with_one_server(up: Server) -> None:
 def test_it_outlives_the_session_that_started_it(up: Server) -> None:
     up.owner.ok("registry", "down")
     session = subprocess.Popen(
-        ["sh", "-c", '"$@"; exec sleep 600', "sh", *up.owner.command("registry", "up")],
+        ["sh", "-c", '"$@" && echo done && exec sleep 600', "sh", *up.owner.command("registry", "up", "--json")],
         start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    assert eventually(up.answers)
+    assert session.stdout is not None
+    assert "done\n" in iter(session.stdout.readline, "")
     os.killpg(session.pid, signal.SIGHUP)
     os.killpg(session.pid, signal.SIGKILL)
+    session.stdout.close()
     session.wait(timeout=30)
     assert up.serves()
 
@@ -418,6 +420,7 @@ def test_the_readme_example_works_as_written(up: Server, address: str) -> None:
     assert done.code == 0, done.said
     assert f"address\t{address}" in done.stdout
     assert not Server(up.owner, up.folder, address).answers()
+    up.owner.ok("registry", "down", "--volumes", "--yes")  # with the user that the example has made
 
 
 def test_the_tour_once_twice_and_undone(up: Server, address: str) -> None:
