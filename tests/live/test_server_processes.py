@@ -253,7 +253,7 @@ def test_what_was_acknowledged_while_all_was_killed_is_there(up: Server) -> None
         for role in ("registry", "nginx", "registry", "nginx"):
             for process in up.processes().get(role, []):
                 process.kill()
-            assert eventually(up.answers)
+            assert eventually(up.answers), (up.folder / "log/supervisor.log").read_text()[-3000:]
         acknowledged = [each.result() for each in pushes]
     for number, digest in enumerate(acknowledged):
         answer = up.anybody.manifest(f"fleet/{number}", digest)
