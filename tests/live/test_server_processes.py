@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from threading import Event
 
@@ -22,7 +24,7 @@ from tests.live.lab.clients import Skopeo
 from tests.live.lab.devreg import Devreg, Nobody, with_own_state
 from tests.live.lab.layouts import multi_platform
 from tests.live.lab.run import search_path
-from tests.live.lab.wire import Wire, basic
+from tests.live.lab.wire import Wire, basic, digest_of
 from tests.live.test_readme import EXAMPLES
 
 NO_ENGINE = "unix:///nowhere/docker.sock"
@@ -238,6 +240,52 @@ def test_an_upload_goes_on_after_the_registry_was_killed(up: Server) -> None:
     assert up.pusher("PATCH", location, {"Content-Type": "application/octet-stream"}, b"second").status == 202
 
 
+def test_what_was_acknowledged_while_all_was_killed_is_there(up: Server) -> None:
+    """Eight clients push while the registry and nginx are killed under them; each begins anew until it was told yes."""
+
+    def push(number: int) -> str:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                layers = [f"{number} {part}".encode() * 10_000 for part in range(5)]
+                manifest = up.pusher.image(f"fleet/{number}", "2024-01-02T03:04:05Z", layers)
+                return up.pusher.put_manifest(f"fleet/{number}", "1", manifest)
+            except (OSError, HTTPException, AssertionError):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+
+    with ThreadPoolExecutor(8) as pool:
+        pushes = [pool.submit(push, number) for number in range(40)]
+        for role in ("registry", "nginx", "registry", "nginx"):
+            for process in up.processes().get(role, []):
+                process.kill()
+            assert eventually(up.answers), (up.folder / "log/supervisor.log").read_text()[-3000:]
+        acknowledged = [each.result() for each in pushes]
+    for number, digest in enumerate(acknowledged):
+        answer = up.anybody.manifest(f"fleet/{number}", digest)
+        assert answer.status == 200
+        for layer in answer.document["layers"]:
+            blob = up.anybody("GET", f"/v2/fleet/{number}/blobs/{layer['digest']}").body
+            assert digest_of(blob) == layer["digest"]
+
+
+def test_a_program_that_does_not_start_is_told_with_its_words(up: Server) -> None:
+    """The registry cannot: something is where its socket belongs. Once that is gone it comes back by itself."""
+    socket_path = up.folder / "run/registry/socket"
+    while not socket_path.is_dir():  # the registry that is started meanwhile may be faster
+        for process in up.processes().get("registry", []):
+            process.kill()
+        socket_path.unlink(missing_ok=True)
+        with suppress(FileExistsError, NotADirectoryError):
+            (socket_path / "in-the-way").mkdir(parents=True)
+    refused = up.owner.fails(30, "registry", "up")
+    assert "registry does not stay up: " in refused.stderr
+    assert "registry/socket" in refused.stderr
+    assert up.owner.ok("registry", "status", "--json").data["healthy"] is False
+    shutil.rmtree(socket_path)
+    assert eventually(up.serves)
+
+
 def test_down_keeps_images_and_users_and_leaves_no_process(up: Server) -> None:
     found = [each for some in up.processes().values() for each in some]
     assert up.owner.ok("registry", "down", "--json").document["changed"] is True
@@ -310,14 +358,16 @@ def test_two_at_once_end_with_one_server(up: Server) -> None:
 def test_it_outlives_the_session_that_started_it(up: Server) -> None:
     up.owner.ok("registry", "down")
     session = subprocess.Popen(
-        ["sh", "-c", '"$@"; exec sleep 600', "sh", *up.owner.command("registry", "up")],
+        ["sh", "-c", '"$@" && echo done && exec sleep 600', "sh", *up.owner.command("registry", "up", "--json")],
         start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    assert eventually(up.answers)
+    assert session.stdout is not None
+    assert "done\n" in iter(session.stdout.readline, "")
     os.killpg(session.pid, signal.SIGHUP)
     os.killpg(session.pid, signal.SIGKILL)
+    session.stdout.close()
     session.wait(timeout=30)
     assert up.serves()
 
@@ -376,6 +426,7 @@ def test_the_readme_example_works_as_written(up: Server, address: str) -> None:
     assert done.code == 0, done.said
     assert f"address\t{address}" in done.stdout
     assert not Server(up.owner, up.folder, address).answers()
+    up.owner.ok("registry", "down", "--volumes", "--yes")  # with the user that the example has made
 
 
 def test_the_tour_once_twice_and_undone(up: Server, address: str) -> None:
