@@ -30,6 +30,11 @@ def answering() -> Engine | None:
         return None
 
 
+def hindrance() -> str | None:
+    """Why no engine could run here, however it was set up; None where one might."""
+    return None if engine_setup.may_run() else "this machine lacks the rights that an engine needs"
+
+
 def intention() -> str:
     """What `ensure` is going to do, for the plan."""
     if engine_setup.installed():

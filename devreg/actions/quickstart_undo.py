@@ -5,11 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 
 from devreg.actions import login as logins
-from devreg.actions import provision, serve, users
+from devreg.actions import provision, users
 from devreg.actions import trust as trusts
-from devreg.actions.quickstart import IMAGES, LOGIN, PUSHED, RECORD, SERVER, SERVER_IMAGES, TRUST, USER
+from devreg.actions.quickstart import LOGIN, RECORD, RUNTIME, SERVER, SERVER_IMAGES, TRUST, USER
+from devreg.actions.quickstart_image import IMAGES, PUSHED
 from devreg.actions.reach import open_registry
-from devreg.engine import images, networks
+from devreg.actions.serve_containers import Containers
+from devreg.actions.serve_processes import Processes
+from devreg.actions.server_runtime import Server
+from devreg.engine import images
 from devreg.engine.client import Engine
 from devreg.flavours.found import found
 from devreg.host.state import Record, state_folder
@@ -17,9 +21,10 @@ from devreg.model.address import Address
 from devreg.model.errors import DevregError, EngineUnreachable
 from devreg.model.events import Listener
 from devreg.model.results import StepResult
-from devreg.server.definition import DATA_VOLUME
+from devreg.model.server_processes import Runtime
 
-_IN_ENGINE = {IMAGES, USER, SERVER, SERVER_IMAGES, TRUST}
+_OF_SERVER = {USER, SERVER}
+_IN_ENGINE = {IMAGES, SERVER_IMAGES, TRUST}
 
 
 def recorded() -> tuple[str, ...]:
@@ -40,8 +45,11 @@ def recorded() -> tuple[str, ...]:
 def undo(listener: Listener, *, timeout: float) -> tuple[StepResult, ...]:
     """Take it away. Raises EngineUnreachable when there is something in an engine that does not answer."""
     record = Record(RECORD)
-    engine = provision.answering()
-    if engine is None and _IN_ENGINE & record.entries.keys():
+    processes = record.entries.get(RUNTIME) == Runtime.PROCESSES.value
+    in_engine = (_IN_ENGINE if processes else _IN_ENGINE | _OF_SERVER) & record.entries.keys()
+    provided = provision.recorded(record.entries).keys() & record.entries.keys()
+    engine = provision.answering() if in_engine or provided else None
+    if engine is None and in_engine:
         raise EngineUnreachable(
             "Docker does not answer, and what quickstart has made is in it", hint="start Docker, then run this again"
         )
@@ -49,9 +57,14 @@ def undo(listener: Listener, *, timeout: float) -> tuple[StepResult, ...]:
     steps += _forget_login(record)
     if engine:
         steps += _remove_images(engine, record)
-        steps += _remove_user(engine, record)
-        steps += _remove_server(engine, record, listener)
+    if server := Processes() if processes else Containers(engine) if engine else None:
+        steps += _remove_user(server, record)
+        steps += _remove_server(server, record, listener)
+    if engine:
+        steps += _remove_server_images(engine, record)
         steps += _untrust(engine, record, listener)
+    if RUNTIME in record.entries:
+        record.forget(RUNTIME)
     return (*steps, *provision.undo(record, engine, listener))
 
 
@@ -87,29 +100,35 @@ def _remove_images(engine: Engine, record: Record) -> list[StepResult]:
     return [StepResult("image", "changed", f"removed {' and '.join(gone)} from Docker")] if gone else []
 
 
-def _remove_user(engine: Engine, record: Record) -> list[StepResult]:
+def _remove_user(server: Server, record: Record) -> list[StepResult]:
     user = record.entries.get(USER)
     if not user:
         return []
     with suppress(DevregError):  # the server or the user may be gone: that is what is wanted
-        users.remove(engine, user)
+        users.remove(server.files, user)
     record.forget(USER)
     return [StepResult("user", "changed", f"removed {user}")]
 
 
-def _remove_server(engine: Engine, record: Record, listener: Listener) -> list[StepResult]:
+def _remove_server(server: Server, record: Record, listener: Listener) -> list[StepResult]:
     if SERVER not in record.entries:
         return []
-    if record.entries[SERVER] not in ("", networks.volume_id(engine, DATA_VOLUME)):  # empty: the run was interrupted
+    if record.entries[SERVER] not in ("", server.identity()):  # empty: the run was interrupted
         record.forget(SERVER)
         record.forget(SERVER_IMAGES)
         return [StepResult("registry", "unchanged", "it is not the one that quickstart has made: it stays")]
-    serve.down(engine, volumes=True, listener=listener)
+    server.down(volumes=True, listener=listener)
     record.forget(SERVER)
-    gone = [name for name in record.entries.get(SERVER_IMAGES, []) if images.remove(engine, name)]
+    return [StepResult("registry", "changed", "removed, with its data")]
+
+
+def _remove_server_images(engine: Engine, record: Record) -> list[StepResult]:
+    names = record.entries.get(SERVER_IMAGES)
+    if not names:
+        return []
+    gone = [name for name in names if images.remove(engine, name)]
     record.forget(SERVER_IMAGES)
-    removed = [StepResult("registry images", "changed", f"removed {' and '.join(gone)}")] if gone else []
-    return [StepResult("registry", "changed", "removed, with its data"), *removed]
+    return [StepResult("registry images", "changed", f"removed {' and '.join(gone)}")] if gone else []
 
 
 def _untrust(engine: Engine, record: Record, listener: Listener) -> list[StepResult]:

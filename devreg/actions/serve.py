@@ -1,14 +1,14 @@
-"""The registry server: up, down, and how it is."""
+"""The registry server as containers: up, down, and how it is."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
-from devreg.actions import external_auth, server_tls, users
+from devreg.actions import server_tls, server_up, users
+from devreg.actions.server_files import InContainer
 from devreg.actions.server_images import ensure
-from devreg.actions.server_tls import Material
+from devreg.actions.server_up import LOCK, Settled, Wish, answers
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found
@@ -16,43 +16,17 @@ from devreg.host import ports
 from devreg.host.files import locked
 from devreg.host.signals import uninterrupted
 from devreg.host.state import state_folder
-from devreg.model.address import Address
-from devreg.model.errors import DevregError, NotFound, RefusedOverwrite, ServerError, UsageError
-from devreg.model.events import Listener, Step, Warn
+from devreg.model import server_choices
+from devreg.model.errors import NotFound, RefusedOverwrite, ServerError
+from devreg.model.events import Listener, Step
 from devreg.model.results import ServerStatus, ServerUp
-from devreg.model.server import Container, ImagesFrom, Listen, ServerImages
+from devreg.model.server import Container, Listen, ServerFile
 from devreg.model.server_choices import Choices
-from devreg.model.server_tls import Certificate, Tls
-from devreg.model.tls import connection
-from devreg.registry.client import connect
-from devreg.server import definition, htpasswd
+from devreg.model.server_tls import Tls
+from devreg.server import definition
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.2
-_LOCK = "server.lock"
-_HTTPS = 443
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What `up` is asked for. `listen` None: where the server is now, else `default_listen`.
-
-    `user` is made when there are no users yet, with `password`, or a generated one for None. `tls`, `domains` and the
-    `external_auth` URL (with the file of its authorities): None or () leave what the server was told before; a URL of
-    `off` takes it away. `plain_http`: whether passwords may cross the network in the clear.
-    """
-
-    listen: Listen | None
-    default_listen: Listen
-    images: ServerImages
-    images_from: ImagesFrom
-    user: str
-    password: str | None = None
-    tls: Tls | Certificate | None = None
-    domains: tuple[str, ...] = ()
-    external_auth: str | None = None
-    external_auth_ca: str | None = None
-    plain_http: bool = False
 
 
 def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
@@ -61,73 +35,33 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
     The first user is made when there is none. Raises ServerError, UsageError for a user that cannot be, and
     RefusedOverwrite when a foreign container, network or program is in the way.
     """
-    htpasswd.check(wish.user, wish.password if wish.password is not None else "generated")
+    server_up.check(wish)
+    server_choices.refuse_loopback(wish.external_auth)
     if not engine.is_local:
         raise ServerError(f"the engine at {engine.host} is not on this machine", hint="run the command on that machine")
-    with locked(state_folder() / _LOCK):
+    files = InContainer(engine)
+    with locked(state_folder() / LOCK):
         existing = containers.find(engine)
-        where = wish.listen or published(engine) or wish.default_listen
-        choices = _choices(existing, wish)
-        _refuse_plain(engine, choices, where, wish)
-        current = server_tls.in_force(engine)
-        certificate = server_tls.material(choices, where, current, listener)
+        settled = _settled(files, existing, wish, listener)
         images = ensure(engine, wish.images, wish.images_from, listener)
-        wanted = definition.containers(where, images, choices, external_auth.authorities(choices))
+        wanted = definition.containers(settled.listen, images, settled.choices, settled.authorities)
         changed = not _matches(existing, wanted)
         if changed:
-            _replace(engine, existing, wanted, where, choices, certificate, listener)
+            _replace(engine, existing, wanted, settled, listener)
         else:
-            _wait_until_it_answers(engine, where, choices)
-            changed = server_tls.renew(engine, certificate, current, listener)
+            _wait_until_it_answers(engine, settled.listen, settled.choices)
+            changed = server_tls.renew(files, settled.certificate, settled.current, listener)
         now = status(engine)
-        made, generated = (False, None) if choices.external_auth else users.first(engine, wish.user, wish.password)
-    if wish.password is not None and not made:
-        listener(Warn(f"{wish.user} is as before: {_why_no_user(choices)}"))
-    if choices.tls is Tls.OFF and not where.is_loopback:
-        listener(Warn(f"{where} is plain HTTP: passwords cross the network in the clear; put TLS in front of it"))
-    external_auth.warn(choices, listener)
-    if made:
-        now = replace(now, users=(wish.user,))
-    return ServerUp(now, changed or made, wish.user if made else None, generated, server_tls.authority(certificate))
+        external = settled.choices.external_auth
+        first = (False, None) if external else users.first(files, wish.user, wish.password)
+    return server_up.outcome(wish, settled, now, first, listener, changed=changed)
 
 
-def _choices(existing: dict[str, Found], wish: Wish) -> Choices:
-    """What was said before, and now."""
-    kept = Choices.of_text(existing["nginx"].choices) if "nginx" in existing else Choices()
-    choices = kept.but(
-        tls=wish.tls,
-        domains=wish.domains,
-        external_auth=wish.external_auth,
-        external_auth_ca=wish.external_auth_ca,
-    )
-    if wish.domains and choices.tls is Tls.OFF:
-        raise UsageError(
-            "names are for certificates, and the server speaks plain HTTP",
-            hint="give --tls self-signed or --tls CERTIFICATE,KEY, or leave --domain out",
-        )
-    if wish.external_auth_ca and not (wish.external_auth or "").startswith("https:"):
-        raise UsageError(
-            "an authority is for a service that is asked over HTTPS", hint="give --external-auth https://… with it"
-        )
-    return choices
-
-
-def _why_no_user(choices: Choices) -> str:
-    if choices.external_auth:
-        return f"{choices.external_auth} says who may push"
-    return "there are users already; see `devreg registry user add`"
-
-
-def _refuse_plain(engine: Engine, choices: Choices, where: Listen, wish: Wish) -> None:
-    """Beyond this machine plain HTTP has to be asked for, or to be there already."""
-    if choices.tls is not Tls.OFF or where.is_loopback or wish.plain_http:
-        return
-    if wish.tls is None and where == published(engine):
-        return
-    raise UsageError(
-        f"at {where} others can connect, and over plain HTTP passwords would cross the network in the clear",
-        hint="give --tls self-signed or --tls CERTIFICATE,KEY; or --plain-http, say behind a proxy that speaks TLS",
-    )
+def _settled(files: InContainer, existing: dict[str, Found], wish: Wish, listener: Listener) -> Settled:
+    if "nginx" not in existing:
+        return server_up.settle(wish, None, Choices(), "", listener)
+    current = files.read(ServerFile.CERTIFICATE)
+    return server_up.settle(wish, existing["nginx"].listen, files.choices, current, listener)
 
 
 def published(engine: Engine) -> Listen | None:
@@ -141,7 +75,7 @@ def down(engine: Engine, *, volumes: bool, listener: Listener) -> bool:
 
     Volumes that devreg has not made stay.
     """
-    with locked(state_folder() / _LOCK):
+    with locked(state_folder() / LOCK):
         changed = containers.remove_leftovers(engine)
         for found in sorted(containers.find(engine).values(), key=lambda found: found.role):
             listener(Step(f"stopping {found.name}"))
@@ -159,28 +93,20 @@ def status(engine: Engine) -> ServerStatus:
     found = containers.find(engine)
     running = len(found) == 2 and all(each.running for each in found.values())
     listen = found["nginx"].listen if "nginx" in found else None
-    choices = Choices.of_text(found["nginx"].choices) if "nginx" in found else Choices()
+    files, there = InContainer(engine), "nginx" in found
+    choices = files.choices if there else Choices()
     encrypted = choices.tls is not Tls.OFF
     return ServerStatus(
         running=running,
-        healthy=running and listen is not None and _answers(listen, choices),
-        address=_called(listen, choices) if listen else None,
+        healthy=running and listen is not None and answers(listen, choices),
+        address=server_up.called(listen, choices) if listen else None,
         images={role: each.image for role, each in sorted(found.items())},
-        users=users.names(engine) if "nginx" in found else (),
+        users=users.names(files) if there else (),
         volume=definition.DATA_VOLUME if networks.has_volume(engine, definition.DATA_VOLUME) else None,
-        tls=choices.tls.value if isinstance(choices.tls, Tls) else "given",
-        certificate_ends=server_tls.ends(server_tls.in_force(engine)) if encrypted else None,
+        tls=server_up.spoken(choices),
+        certificate_ends=server_tls.ends(files.read(ServerFile.CERTIFICATE)) if encrypted else None,
         external_auth=choices.external_auth,
     )
-
-
-def _called(listen: Listen, choices: Choices) -> str:
-    """What to call the server: by its first name, where it has one."""
-    names = [name for name in choices.domains if not name.startswith("*")]
-    if choices.tls is Tls.OFF or not names:
-        return listen.address
-    host = f"[{names[0]}]" if ":" in names[0] else names[0]
-    return host if listen.port == _HTTPS else f"{host}:{listen.port}"
 
 
 def logs(engine: Engine, role: str, *, tail: int | None, follow: bool) -> Iterator[bytes]:
@@ -202,15 +128,13 @@ def _replace(
     engine: Engine,
     existing: dict[str, Found],
     wanted: tuple[Container, ...],
-    listen: Listen,
-    choices: Choices,
-    certificate: Material | None,
+    settled: Settled,
     listener: Listener,
 ) -> None:
     """Put the wanted containers where the existing are, which come back when the new ones do not answer."""
     for container in wanted:
         containers.refuse_foreign(engine, container.name)
-    _refuse_busy(engine, listen, existing)
+    _refuse_busy(engine, settled.listen, existing)
     network = networks.ensure_network(engine, definition.NETWORK)
     for volume in definition.VOLUMES:
         networks.ensure_volume(engine, volume)
@@ -222,10 +146,10 @@ def _replace(
         for container in wanted:
             listener(Step(f"starting {container.name} from {container.image}"))
             created.append(containers.create(engine, container, network))
-            if certificate and container.role == "nginx":
-                containers.put_secret(engine, created[-1], definition.TLS_FILE, certificate.pem)
+            if settled.certificate and container.role == "nginx":
+                containers.put_secret(engine, created[-1], definition.TLS_FILE, settled.certificate.pem)
             containers.start(engine, created[-1])
-        _wait_until_it_answers(engine, listen, choices)
+        _wait_until_it_answers(engine, settled.listen, settled.choices)
     except BaseException:
         with uninterrupted():
             for id in created:
@@ -248,7 +172,7 @@ def _refuse_busy(engine: Engine, listen: Listen, existing: dict[str, Found]) -> 
 
 def _wait_until_it_answers(engine: Engine, listen: Listen, choices: Choices) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not _answers(listen, choices):
+    while not answers(listen, choices):
         for found in containers.find(engine).values():
             if not found.running:
                 said = containers.last_line(engine, found.id)
@@ -259,15 +183,3 @@ def _wait_until_it_answers(engine: Engine, listen: Listen, choices: Choices) -> 
                 hint="does a firewall or a proxy stand between? `devreg registry logs nginx` shows what arrives",
             )
         time.sleep(_POLL_SECONDS)
-
-
-def _answers(listen: Listen, choices: Choices) -> bool:
-    """Whether a read goes all the way through nginx to the registry."""
-    # With TLS unverified: it may not be by this address that clients come.
-    address = Address.parse(f"http://{listen.address}" if choices.tls is Tls.OFF else listen.address)
-    try:
-        with connect(connection(address, trusted=True), timeout=5, user_agent="devreg") as registry:
-            next(registry.repositories(), None)
-    except DevregError:
-        return False
-    return True

@@ -11,19 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from devreg.engine import containers, nginx
-from devreg.engine.client import Engine
+from devreg.actions.server_files import ServerFiles
 from devreg.host import certificates as trusted
 from devreg.host import files, own_address
 from devreg.host.state import state_folder
 from devreg.model.errors import ConfigUnusable, ServerError
 from devreg.model.events import Listener, Step, Warn
-from devreg.model.server import Listen
+from devreg.model.server import Listen, ServerFile
 from devreg.model.server_choices import Choices
 from devreg.model.server_tls import Certificate, Tls
 from devreg.server import certificates
 from devreg.server.certificates import Pair
-from devreg.server.definition import TLS_FILE
 
 _FOLDER = "server-ca"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -59,21 +57,14 @@ def material(choices: Choices, listen: Listen, current: str, listener: Listener)
     return Material(current, certificates.ends(current), known)
 
 
-def in_force(engine: Engine) -> str:
-    """The PEM file that the server has, running or not; empty where it has none."""
-    found = containers.find(engine).get("nginx")
-    return (containers.read(engine, found.id, TLS_FILE) or "") if found else ""
-
-
-def renew(engine: Engine, wanted: Material | None, current: str, listener: Listener) -> bool:
+def renew(files: ServerFiles, wanted: Material | None, current: str, listener: Listener) -> bool:
     """Put a certificate in force in the running server; uploads on the way go on. False when it has it already."""
     if wanted is None or wanted.pem == current:
         return False
     listener(Step(f"putting the certificate in force that is good until {wanted.ends:%Y-%m-%d}"))
-    id = containers.find(engine)["nginx"].id
-    if not containers.replace(engine, id, TLS_FILE, current, wanted.pem, gid=None):
+    if not files.replace(ServerFile.CERTIFICATE, current, wanted.pem):
         raise ServerError("somebody else has just changed the certificate", hint="run the command again")
-    nginx.reload(engine, id)
+    files.reload()
     return True
 
 

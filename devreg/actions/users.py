@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from devreg.engine import containers, nginx
-from devreg.engine.client import Engine
-from devreg.engine.containers import Found
+from devreg.actions.server_files import ServerFiles
 from devreg.host.files import locked
 from devreg.host.state import state_folder
 from devreg.model.errors import ServerError
-from devreg.model.server_choices import Choices
+from devreg.model.server import ServerFile
 from devreg.server import htpasswd, push_rules
-from devreg.server.definition import NGINX_GID, RULES_FILE, USERS_FILE
 
 _TRIES = 50
 _LOCK = "users.lock"
 
 
-def names(engine: Engine) -> tuple[str, ...]:
+def names(files: ServerFiles) -> tuple[str, ...]:
     """The users, sorted. Raises ServerError when the server is not there."""
-    return htpasswd.users(_text(engine))
+    return htpasswd.users(files.read(ServerFile.USERS))
 
 
-def rules(engine: Engine) -> dict[str, tuple[str, ...]]:
+def rules(files: ServerFiles) -> dict[str, tuple[str, ...]]:
     """The globs of the repositories that users may push to; who is not in it may push everywhere."""
-    return htpasswd.rules(_text(engine))
+    return htpasswd.rules(files.read(ServerFile.USERS))
 
 
-def add(engine: Engine, name: str, password: str, push: tuple[str, ...] | None = None) -> bool:
+def add(files: ServerFiles, name: str, password: str, push: tuple[str, ...] | None = None) -> bool:
     """Add a user, or give one a new password. True when the user is new. Raises UsageError, ServerError.
 
     `push`: globs of the repositories that the user may push to; None for all, or as it was for a user who is known.
@@ -40,10 +37,10 @@ def add(engine: Engine, name: str, password: str, push: tuple[str, ...] | None =
         changed = htpasswd.with_user(text, name, password)
         return changed if push is None else htpasswd.with_rules(changed, name, push)
 
-    return name not in htpasswd.users(_change(engine, change))
+    return name not in htpasswd.users(_change(files, change))
 
 
-def set_password(engine: Engine, name: str, password: str) -> None:
+def set_password(files: ServerFiles, name: str, password: str) -> None:
     """Give a user a new password. Raises NotFound when there is no such user, UsageError, ServerError."""
     htpasswd.check(name, password)
 
@@ -51,87 +48,72 @@ def set_password(engine: Engine, name: str, password: str) -> None:
         htpasswd.known(text, name)
         return htpasswd.with_user(text, name, password)
 
-    _change(engine, change)
+    _change(files, change)
 
 
-def allow(engine: Engine, name: str, push: tuple[str, ...] | None) -> bool:
+def allow(files: ServerFiles, name: str, push: tuple[str, ...] | None) -> bool:
     """Let a user push to these repositories (globs) and no others, for None to all. False when it is so already.
 
     Raises NotFound when there is no such user, UsageError, ServerError.
     """
     push_rules.check(push or ())
-    before = _change(engine, lambda text: htpasswd.with_rules(text, name, push))
+    before = _change(files, lambda text: htpasswd.with_rules(text, name, push))
     return htpasswd.rules(before).get(name) != push
 
 
-def remove(engine: Engine, name: str) -> None:
+def remove(files: ServerFiles, name: str) -> None:
     """Remove a user. Raises NotFound when there is no such user, ServerError when the server does not run."""
-    _change(engine, lambda text: htpasswd.without_user(text, name))
+    _change(files, lambda text: htpasswd.without_user(text, name))
 
 
-def first(engine: Engine, name: str, password: str | None) -> tuple[bool, str | None]:
+def first(files: ServerFiles, name: str, password: str | None) -> tuple[bool, str | None]:
     """Add `name` unless there are users: whether it was added, and the password if it was generated."""
-    if names(engine):
+    if names(files):
         return False, None
     generated = None if password is not None else htpasswd.generated_password()
-    add(engine, name, password if password is not None else generated or "")
+    add(files, name, password if password is not None else generated or "")
     return True, generated
 
 
-def _change(engine: Engine, change: Callable[[str], str]) -> str:
-    """Change the file, again if somebody else did so meanwhile; gives the text before. Raises ServerError.
+def _change(files: ServerFiles, change: Callable[[str], str]) -> str:
+    """Change the users' file, again if somebody else did so meanwhile; gives the text before. Raises ServerError.
 
     The rules go first: nobody is let in who is not yet held to them. They go again by what is there in the end, which
     another devreg (on another machine, or another user's) may have changed.
     """
-    container = _running(engine)
+    _refuse_external(files)
     with locked(state_folder() / _LOCK):
         for _ in range(_TRIES):
-            before = containers.read(engine, container.id, USERS_FILE) or ""
+            before = files.read(ServerFile.USERS)
             after = change(before)
-            _enforce(engine, container, after)
-            if containers.replace(engine, container.id, USERS_FILE, before, after, gid=NGINX_GID):
-                _enforce(engine, container, _text(engine))
+            _enforce(files, after)
+            if files.replace(ServerFile.USERS, before, after):
+                _enforce(files, files.read(ServerFile.USERS))
                 return before
     raise _busy()
 
 
-def _enforce(engine: Engine, container: Found, text: str) -> None:
+def _enforce(files: ServerFiles, text: str) -> None:
     """Have nginx go by the rules in an htpasswd file, unless it does. Raises ServerError."""
     wanted, written = push_rules.nginx_map(text), False
     for _ in range(_TRIES):
-        there = containers.read(engine, container.id, RULES_FILE) or ""
+        there = files.read(ServerFile.RULES)
         if there == wanted:
             break
-        written = containers.replace(engine, container.id, RULES_FILE, there, wanted, gid=NGINX_GID)
+        written = files.replace(ServerFile.RULES, there, wanted)
     else:
         raise _busy()
     if written:
-        nginx.reload(engine, container.id)
+        files.reload()
 
 
 def _busy() -> ServerError:
     return ServerError("the users are being changed all the time", hint="run the command again")
 
 
-def _text(engine: Engine) -> str:
-    return containers.read(engine, _nginx(engine).id, USERS_FILE) or ""
-
-
-def _nginx(engine: Engine) -> Found:
-    found = containers.find(engine).get("nginx")
-    if found is None:
-        raise ServerError("the registry server is not there", hint="`devreg registry up` starts it")
-    return found
-
-
-def _running(engine: Engine) -> Found:
-    found = _nginx(engine)
-    if not found.running:
-        raise ServerError("the registry server does not run", hint="`devreg registry up` starts it")
-    if service := Choices.of_text(found.choices).external_auth:
+def _refuse_external(files: ServerFiles) -> None:
+    if service := files.choices.external_auth:
         raise ServerError(
             f"{service} says who may push, not the registry's own users",
             hint="make the change there, or `devreg registry up --external-auth off`",
         )
-    return found

@@ -8,6 +8,7 @@ import typer
 
 from devreg.cli.options import Json, Yes, agreed, own_name, settings, timeout
 from devreg.model.server import ImagesFrom, Listen, ServerImages
+from devreg.model.server_processes import Runtime
 from devreg.output import console, document, tables
 from devreg.settings import Value
 
@@ -28,6 +29,9 @@ def quickstart(
     images_from: Annotated[
         ImagesFrom, typer.Option(help="Pull the registry's images, or build them from Debian's packages.")
     ] = ImagesFrom.AUTO,
+    runtime: Annotated[
+        Runtime, typer.Option(help="Run it in containers, or without an engine; auto: containers if an engine can run.")
+    ] = Runtime.AUTO,
     undo: Annotated[bool, typer.Option("--undo", help="Take away everything that quickstart has set up.")] = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -35,21 +39,22 @@ def quickstart(
     """Set everything up and show it working.
 
     An engine if none answers, a registry, trust if needed, a login; then a small image is made, pushed, listed and
-    pulled. Says first what it will do. What is in place already stays as it is.
+    pulled. Where no engine can run, the registry runs as plain processes. Says first what it will do. What is in place
+    already stays as it is.
     """
     if undo:
         _undo(yes, as_json)
     else:
-        _tour(settings.get("listen", listen), images_from, yes, as_json)
+        _tour(settings.get("listen", listen), images_from, runtime, yes, as_json)
 
 
-def _tour(listen: Value, images_from: ImagesFrom, yes: bool, as_json: bool) -> None:
+def _tour(listen: Value, images_from: ImagesFrom, runtime: Runtime, yes: bool, as_json: bool) -> None:
     from devreg.actions import quickstart as action
     from devreg.output.progress import reporting
 
     hub = ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value)
     choices = action.Choices(
-        Listen.parse(listen.value), listen.source != "default", hub, images_from, own_name(), timeout()
+        Listen.parse(listen.value), listen.source != "default", hub, images_from, own_name(), timeout(), runtime
     )
     if lines := action.plan(choices):
         _announce("this will:", lines)
@@ -69,7 +74,8 @@ def _tour(listen: Value, images_from: ImagesFrom, yes: bool, as_json: bool) -> N
         console.note(f"  devreg config set registry {done.address}")
     console.note(f"  devreg push IMAGE          your own image, as {done.address}/IMAGE")
     console.note("  devreg repos               what is in the registry")
-    console.note(f"  docker pull {done.address}/devreg-hello:1")
+    if done.runtime == Runtime.CONTAINERS.value:
+        console.note(f"  docker pull {done.address}/devreg-hello:1")
     console.note("  devreg quickstart --undo   take all of this away again")
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli import registry_files, registry_install, registry_user
+from devreg.cli import registry_files, registry_install, registry_options, registry_user
 from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
-from devreg.model import server_choices, server_tls
+from devreg.model import server_choices
 from devreg.model.server import ImagesFrom, Listen, ServerImages
-from devreg.model.server_tls import Certificate, Tls
+from devreg.model.server_processes import Runtime
 from devreg.output import console, document, tables
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def register(root: typer.Typer) -> None:
 
 
 class Role(str, Enum):
-    """Which of the two containers."""
+    """Which of the two."""
 
     REGISTRY = "registry"
     NGINX = "nginx"
@@ -47,65 +47,50 @@ def up(
     images_from: Annotated[
         ImagesFrom, typer.Option(help="Pull the images, or build them from Debian's packages; auto does what works.")
     ] = ImagesFrom.AUTO,
+    runtime: Annotated[
+        Runtime,
+        typer.Option(help="Containers, or plain processes; auto: containers if an engine answers."),
+    ] = Runtime.AUTO,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Where processes keep their data.", show_default="with devreg's records"),
+    ] = None,
     user: Annotated[
         str | None, typer.Option("--user", "-u", metavar="NAME", help="The first user.", show_default="your name here")
     ] = None,
     password_stdin: PasswordStdin = False,
-    tls: Annotated[
-        str | None,
-        typer.Option(metavar="self-signed|CERT,KEY|off", help="How to speak TLS.", show_default="off, or as it is"),
-    ] = None,
-    domain: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A name that its certificate is for; repeatable.", show_default=False),
-    ] = None,
-    plain_http: Annotated[
-        bool, typer.Option("--plain-http", help="Let passwords cross the network in the clear.")
-    ] = False,
-    external_auth: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Have another service check passwords; `off` ends that.", show_default=False),
-    ] = None,
-    external_auth_ca: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Who vouches for that service, instead of the system's.", show_default=False),
-    ] = None,
+    tls: registry_options.Tls = None,
+    domain: registry_options.Domains = None,
+    plain_http: registry_options.PlainHttp = False,
+    external_auth: registry_options.ExternalAuth = None,
+    external_auth_ca: registry_options.ExternalAuthCa = None,
     as_json: Json = False,
 ) -> None:
     """Start the registry, or bring it to the wanted state. A second call changes nothing."""
-    from devreg.actions import serve
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime, server_up
     from devreg.output.progress import reporting
 
     given = settings.get("listen", listen)
-    wish = serve.Wish(
+    wish = server_up.Wish(
         listen=None if given.source == "default" else Listen.parse(given.value),
         default_listen=Listen.parse(settings.get("listen").value),
         images=ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value),
         images_from=images_from,
         user=own_name() if user is None else user,
         password=password(from_stdin=True, prompt="") if password_stdin else None,
-        tls=None if tls is None else _tls(tls),
+        tls=None if tls is None else registry_options.spoken(tls),
         domains=tuple(map(server_choices.domain, domain or ())),
         external_auth=None if external_auth is None else server_choices.external_auth(external_auth),
         external_auth_ca=external_auth_ca and str(Path(external_auth_ca).absolute()),
         plain_http=plain_http,
     )
     with reporting() as listener:
-        done = serve.up(open_engine(), wish, listener)
+        done = server_runtime.wanted(runtime, data, listener).up(wish, listener)
     if as_json:
-        data = {**vars(done.status), "user": done.user, "password": done.password, "authority": done.authority}
-        document.success("registry up", data, changed=done.changed)
+        shown = {**vars(done.status), "user": done.user, "password": done.password, "authority": done.authority}
+        document.success("registry up", shown, changed=done.changed)
     else:
         _tell(done)
-
-
-def _tls(text: str) -> Tls | Certificate:
-    """What `--tls` says; files by paths that mean the same wherever the next `up` is called."""
-    found = server_tls.parse(text)
-    if isinstance(found, Tls):
-        return found
-    return Certificate(str(Path(found.chain).absolute()), str(Path(found.key).absolute()))
 
 
 def _tell(done: ServerUp) -> None:
@@ -136,15 +121,14 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Stop the registry. Its data stays unless --volumes is given."""
-    from devreg.actions import serve
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime
     from devreg.output.progress import reporting
 
-    engine = open_engine()
+    server = server_runtime.present()
     if volumes:
         agreed("This removes every image in the registry, and its users. Go on?", yes)
     with reporting() as listener:
-        changed = serve.down(engine, volumes=volumes, listener=listener)
+        changed = server.down(volumes=volumes, listener=listener)
     if as_json:
         document.success("registry down", {"volumes": volumes}, changed=changed)
     elif not changed:
@@ -158,21 +142,18 @@ def down(
 @app.command()
 def status(as_json: Json = False) -> None:
     """How the registry is."""
-    from devreg.actions import serve
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime
 
-    state = serve.status(open_engine())
+    state = server_runtime.present().status()
     if as_json:
         document.success("registry status", state)
         return
     word = "healthy" if state.healthy else "running, but does not answer" if state.running else "not running"
-    rows = [("state", word), ("address", state.address or "-")]
+    rows = [("state", word), ("address", state.address or "-"), ("runs in", state.runtime)]
     rows += [(f"{role} image", image) for role, image in state.images.items()]
     rows += [("TLS", f"{state.tls}, until {state.certificate_ends[:10]}" if state.certificate_ends else state.tls)]
-    rows += [
-        ("users", state.external_auth or ", ".join(state.users) or "-"),
-        ("data", f"volume {state.volume}" if state.volume else "-"),
-    ]
+    data = f"folder {state.folder}" if state.folder else f"volume {state.volume}" if state.volume else "-"
+    rows += [("users", state.external_auth or ", ".join(state.users) or "-"), ("data", data)]
     tables.pairs(rows)
 
 
@@ -185,9 +166,8 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
 ) -> None:
     """What the registry, or the nginx in front of it, wrote."""
-    from devreg.actions import serve
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime
 
-    for chunk in serve.logs(open_engine(), role.value, tail=tail, follow=follow):
+    for chunk in server_runtime.present().logs(role.value, tail=tail, follow=follow):
         sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()

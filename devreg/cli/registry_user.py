@@ -23,11 +23,10 @@ PasswordFile = Annotated[
 @app.command("list")
 def list_users(as_json: Json = False) -> None:
     """The users who may push, and where, for those who may not push everywhere."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime, users
 
-    engine = open_engine()
-    names, rules = users.names(engine), users.rules(engine)
+    files = server_runtime.present().files
+    names, rules = users.names(files), users.rules(files)
     if as_json:
         document.success("registry user list", {"users": names, "push": rules})
     else:
@@ -52,11 +51,10 @@ def add_user(
     as_json: Json = False,
 ) -> None:
     """Add a user, or give one a new password. Effective at once."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime, users
 
     secret = _new_password(name, password_stdin, password_file)
-    new = users.add(open_engine(), name, secret, tuple(push) if push else None)
+    new = users.add(server_runtime.present().files, name, secret, tuple(push) if push else None)
     if as_json:
         document.success("registry user add", {"user": name, "new": new}, changed=True)
     else:
@@ -68,10 +66,10 @@ def passwd(
     name: UserName, password_stdin: PasswordStdin = False, password_file: PasswordFile = None, as_json: Json = False
 ) -> None:
     """Give a user a new password. Effective at once."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime, users
 
-    users.set_password(open_engine(), name, _new_password(name, password_stdin, password_file))
+    secret = _new_password(name, password_stdin, password_file)
+    users.set_password(server_runtime.present().files, name, secret)
     if as_json:
         document.success("registry user passwd", {"user": name}, changed=True)
     else:
@@ -89,13 +87,12 @@ def rules(
     as_json: Json = False,
 ) -> None:
     """Say where a user may push: to these repositories and no others. Effective at once."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime, users
 
     if everywhere is bool(repositories):
         raise UsageError("where may the user push?", hint="name repositories or patterns, or give --everywhere")
     push = tuple(repositories) if repositories else None
-    changed = users.allow(open_engine(), name, push)
+    changed = users.allow(server_runtime.present().files, name, push)
     if as_json:
         document.success("registry user rules", {"user": name, "push": push}, changed=changed)
     else:
@@ -105,10 +102,9 @@ def rules(
 @app.command("remove")
 def remove_user(name: UserName, as_json: Json = False) -> None:
     """Remove a user. Effective at once."""
-    from devreg.actions import users
-    from devreg.actions.reach import open_engine
+    from devreg.actions import server_runtime, users
 
-    users.remove(open_engine(), name)
+    users.remove(server_runtime.present().files, name)
     if as_json:
         document.success("registry user remove", {"user": name}, changed=True)
     else:

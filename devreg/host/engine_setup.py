@@ -27,6 +27,7 @@ _KEY = Path("/etc/docker/key.json")
 _SERVICE_SECONDS = 90
 _ANSWER_SECONDS = 30
 _POLL_SECONDS = 0.2
+_CAPABILITIES = (12, 21)  # NET_ADMIN and SYS_ADMIN, see capabilities(7)
 
 
 def has_data() -> bool:
@@ -42,6 +43,17 @@ def remove_data() -> None:
     _KEY.unlink(missing_ok=True)
     with suppress(OSError):  # a daemon.json in it is not ours to delete
         _KEY.parent.rmdir()
+
+
+def may_run() -> bool:
+    """Whether this process has the rights to mount and to set up networks, as dockerd must. Root of many containers
+    has not."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:  # not Linux
+        return True
+    effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    return all(effective >> number & 1 for number in _CAPABILITIES)
 
 
 def installed() -> bool:

@@ -14,6 +14,7 @@ from devreg.model.errors import ServerError
 
 _APT_SECONDS = 900
 _DEB_SECONDS = 120
+_INSTALLED = Path("/var/lib/dpkg/status")
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,16 @@ def available() -> bool:
 
 
 @contextmanager
-def fetched(names: Sequence[str]) -> Iterator[tuple[Package, ...]]:
+def fetched(names: Sequence[str], *, beside_installed: bool = False) -> Iterator[tuple[Package, ...]]:
     """The named packages and all they depend on, as files that are gone afterwards. Needs no root.
 
     apt works in folders of its own, as if nothing were installed: neither the machine's packages nor its package lists
-    are touched, and old or missing lists do not matter. Raises ServerError with apt's words.
+    are touched, and old or missing lists do not matter. `beside_installed` leaves out what is installed already.
+    Raises ServerError with apt's words.
     """
     with tempfile.TemporaryDirectory(prefix="devreg-packages-") as folder:
         root = Path(folder)
-        options = _private_apt(root)
+        options = _private_apt(root, _INSTALLED if beside_installed else root / "status")
         try:
             run(["apt-get", *options, "update"], timeout=_APT_SECONDS)
             run(["apt-get", *options, "--yes", "--download-only", "install", *names], timeout=_APT_SECONDS)
@@ -59,18 +61,24 @@ def contents(package: Package) -> Iterator[Path]:
         yield Path(tar.name)
 
 
-def _private_apt(root: Path) -> list[str]:
+def unpack(package: Package, folder: Path) -> None:
+    """Lay the files of a package out in a folder. Raises ServerError."""
+    _dpkg("dpkg-deb", "--extract", str(package.file), str(folder))
+
+
+def _private_apt(root: Path, status: Path) -> list[str]:
     for folder in ("lists/partial", "cache/archives/partial"):
         (root / folder).mkdir(parents=True)
     (root / "status").touch()
     settings = {
         "Dir::State": root,
-        "Dir::State::status": root / "status",
+        "Dir::State::status": status,
         "Dir::State::lists": root / "lists",
         "Dir::Cache": root / "cache",
         "APT::Install-Recommends": 0,
         # apt's own user may not enter a private folder; nothing is run from what it fetches.
         "APT::Sandbox::User": "root",
+        "Debug::NoLocking": 1,  # the lock of what is installed, which is only read
     }
     return ["--quiet", *(f"--option={key}={value}" for key, value in settings.items())]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,16 @@ def lives(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def titles(pid: int) -> dict[int, str]:
+    """The processes below one by their ids: what each says that it is. Empty when it is not there."""
+    found = {}
+    with suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                found[process.pid] = " ".join(process.cmdline())
+    return found
 
 
 def started(pid: int) -> float:

@@ -106,10 +106,11 @@ class StepResult:
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """The registry server as it is now. `address` is None when it was never started; `volume` holds the data.
+    """The registry server as it is now. `address` is None when it was never started.
 
     `tls`: off, self-signed or given, with the time at which the certificate ends. `external_auth`: the URL that checks
-    passwords, None where the registry's own `users` count.
+    passwords, None where the registry's own `users` count. `runtime`: `containers`, whose data is in `volume`, or
+    `processes`, whose data is in `folder`.
     """
 
     running: bool
@@ -121,6 +122,8 @@ class ServerStatus:
     tls: str = "off"
     certificate_ends: str | None = None
     external_auth: str | None = None
+    runtime: str = "containers"
+    folder: str | None = None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,17 @@ def given_certificate(tls: str) -> Certificate | None:
     return choice
 
 
+class ServerFile(Enum):
+    """What nginx goes by and a running server gets anew: its users (htpasswd), where they may push, its certificate.
+
+    The certificate is one PEM file with its chain and its key, so that all are replaced in one step.
+    """
+
+    USERS = "users"
+    RULES = "rules"
+    CERTIFICATE = "certificate"
+
+
 @dataclass(frozen=True)
 class Listen:
     """Where the server is published on this machine."""
@@ -181,12 +192,17 @@ class Front:
 
 @dataclass(frozen=True)
 class NginxProcess:
-    """An nginx of our own: the user of its workers, and where it writes."""
+    """An nginx of our own: the user of its workers, and where it writes.
 
-    user: str
+    `user`: with a group behind it where they differ in name; None for an nginx that nobody started as root. `temp`: a
+    folder for temporary files, None where the one that nginx was built with is right.
+    """
+
+    user: str | None
     pid_file: str
     error_log: str
     access_log: str
+    temp: str | None = None
 
 
 @dataclass(frozen=True)

@@ -82,17 +82,22 @@ def external_auth(text: str) -> str:
             f"--external-auth {text!r} cannot be asked for passwords",
             hint="write https://HOST[:PORT]/PATH of plain letters, without user name and query, or `off`",
         )
-    if host == "localhost" or host.startswith("127.") or host == "::1":
-        raise UsageError(
-            f"--external-auth {text!r} leads to the container itself, where nginx runs",
-            hint="name this machine by its address in the network",
-        )
     if text.startswith("https:") and _is_ip(host):
         raise UsageError(
             f"--external-auth {text!r}: nginx verifies the certificate of a name, not of an address",
             hint="name the service as its certificate does",
         )
     return text
+
+
+def refuse_loopback(url: str | None) -> None:
+    """Raise UsageError for a URL that means something else to an nginx in a container than it means here."""
+    host = (urlsplit(url).hostname if url else None) or ""
+    if host == "localhost" or host.startswith("127.") or host == "::1":
+        raise UsageError(
+            f"--external-auth {url!r} leads to the container itself, where nginx runs",
+            hint="name this machine by its address in the network",
+        )
 
 
 def _is_ip(host: str) -> bool:

@@ -8,7 +8,7 @@ that only these two containers share, and on no port: not even a program on the 
 
 from __future__ import annotations
 
-from devreg.model.server import Container, Front, Listen, NginxProcess, ServerImages, Store
+from devreg.model.server import Container, Front, Listen, NginxProcess, ServerFile, ServerImages, Store
 from devreg.model.server_choices import Choices
 from devreg.model.server_tls import Certificate, Tls
 from devreg.server import texts
@@ -25,10 +25,10 @@ TLS_VOLUME = "devreg_tls"
 VOLUMES = (DATA_VOLUME, SOCKET_VOLUME, USERS_VOLUME, TLS_VOLUME)
 
 USERS_FILE = "/etc/devreg/users/htpasswd"
-# The server's certificate, its chain and its key in one file, so that they are replaced in one step.
-TLS_FILE = "/etc/devreg/tls/server.pem"
-_EXTERNAL_AUTH_CA = "/etc/devreg/external-auth-ca.pem"
 RULES_FILE = "/etc/devreg/users/push-rules.conf"
+TLS_FILE = "/etc/devreg/tls/server.pem"
+FILES = {ServerFile.USERS: USERS_FILE, ServerFile.RULES: RULES_FILE, ServerFile.CERTIFICATE: TLS_FILE}
+_EXTERNAL_AUTH_CA = "/etc/devreg/external-auth-ca.pem"
 # The group of nginx's workers in the nginx images, and in the image built from packages.
 NGINX_GID = 101
 _NGINX_PORT = 5000

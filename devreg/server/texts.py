@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from devreg.model.server import Front, NginxProcess, Store
+from devreg.model.server_processes import Place, Program
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -24,6 +25,17 @@ def nginx(front: Front, process: NginxProcess) -> str:
 def render(template: str, **values: object) -> str:
     """Any other of the templates."""
     return _environment().get_template(template).render(**values)
+
+
+def supervisor(place: Place, programs: tuple[Program, ...], *, socket: str, as_root: bool) -> str:
+    """supervisord's configuration. `socket`: its own, below the folder that it is started in."""
+    template = _environment().get_template("supervisord.conf")
+    return template.render(place=place, programs=programs, socket=socket, as_root=as_root)
+
+
+def whole_group() -> str:
+    """The script that ends with a program all that it has started."""
+    return _environment().get_template("whole_group.sh").render()
 
 
 @cache

@@ -209,7 +209,7 @@ def test_a_user_without_a_name_can_still_run_a_registry(run: Run, monkeypatch: p
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 54321)
-    outcome = run("quickstart", "--yes")
+    outcome = run("quickstart", "--yes", "--runtime", "containers")
     assert outcome.code == 13, outcome.err
 
 

@@ -204,8 +204,11 @@ def test_elsewhere_no_engine_is_installed_for_an_ordinary_user(run: Run, monkeyp
     monkeypatch.setattr("devreg.actions.provision.is_root", lambda: False)
     monkeypatch.setattr("devreg.engine.short_way.endpoint", lambda: None)
     monkeypatch.setattr("docker.from_env", _nobody)
-    outcome = run("quickstart", "--yes")
+    outcome = run("quickstart", "--yes", "--runtime", "containers")
     assert outcome.code == 13
+    plan = run("quickstart").err
+    assert "install" not in plan
+    assert ", as plain processes (" in plan
 
 
 def _nobody(**_: object) -> None:

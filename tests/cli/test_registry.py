@@ -176,6 +176,8 @@ def test_status(run: Run, up: ScriptedServer) -> None:
         "tls": "off",
         "certificate_ends": None,
         "external_auth": None,
+        "runtime": "containers",
+        "folder": None,
     }
     lines = dict(line.split("\t") for line in run("registry", "status").out.splitlines())
     assert lines["state"] == "healthy"
@@ -197,6 +199,8 @@ def test_status_of_nothing(run: Run) -> None:
         "tls": "off",
         "certificate_ends": None,
         "external_auth": None,
+        "runtime": "containers",
+        "folder": None,
     }
 
 
@@ -360,7 +364,7 @@ def _first_cannot_be_filled(fake: FakeEngine, _monkeypatch: pytest.MonkeyPatch) 
 
 def _nobody_answers(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devreg.actions.serve._START_SECONDS", 0.01)
-    monkeypatch.setattr("devreg.actions.serve._answers", lambda _listen, _choices: False)
+    monkeypatch.setattr("devreg.actions.serve.answers", lambda _listen, _choices: False)
 
 
 def _ctrl_c(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,3 +149,11 @@ def unprivileged(command: list[str], gid: int = 65534) -> list[str]:
     write nothing, also not to sockets."""
     rights = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     return [need("setpriv", "util-linux"), "--reuid=65534", f"--regid={gid}", "--clear-groups", *rights, "--", *command]
+
+
+@dataclass(frozen=True)
+class Nobody(Devreg):
+    """The same for `nobody`: everything below `folder` has to be that user's."""
+
+    def _as_user(self, program: list[str], env: Mapping[str, str]) -> list[str]:
+        return unprivileged(super()._as_user(program, env))

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from devreg.actions import users
-from devreg.engine.client import Engine, connect
+from devreg.actions.server_files import InContainer
+from devreg.engine.client import connect
 from devreg.model.errors import NotFound, ServerError, UsageError
 from devreg.model.server import LABEL_ROLE
 from devreg.server import push_rules
@@ -16,106 +17,106 @@ from tests.unit.engine.fake import FakeEngine, Held
 
 
 @pytest.fixture
-def engine(fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Engine:
+def files(fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> InContainer:
     monkeypatch.setattr("devreg.server.htpasswd.BCRYPT_COST", 4)
     fake.hold("devreg-nginx", Labels={LABEL_ROLE: "nginx"}).files[USERS_FILE] = b"alice:x\n"
-    return connect()
+    return InContainer(connect())
 
 
 def meanwhile(text: str) -> Callable[[Held], None]:
     return lambda held: held.files.update({USERS_FILE: text.encode()})
 
 
-def test_a_change_that_somebody_was_faster_than_is_made_again(engine: Engine, fake: FakeEngine) -> None:
+def test_a_change_that_somebody_was_faster_than_is_made_again(files: InContainer, fake: FakeEngine) -> None:
     fake.meanwhile += [meanwhile("alice:x\nbob:y\n"), meanwhile("bob:y\n")]
-    assert users.add(engine, "carol", "pa55") is True
-    assert users.names(engine) == ("bob", "carol")
+    assert users.add(files, "carol", "pa55") is True
+    assert users.names(files) == ("bob", "carol")
     assert len(fake.requests("POST", "/exec$")) == 3
 
 
-def test_whether_a_user_is_new_is_told_of_what_was_there_in_the_end(engine: Engine, fake: FakeEngine) -> None:
+def test_whether_a_user_is_new_is_told_of_what_was_there_in_the_end(files: InContainer, fake: FakeEngine) -> None:
     fake.meanwhile.append(meanwhile("alice:x\ncarol:y\n"))
-    assert users.add(engine, "carol", "pa55") is False
-    assert users.names(engine) == ("alice", "carol")
+    assert users.add(files, "carol", "pa55") is False
+    assert users.names(files) == ("alice", "carol")
 
 
-def test_a_user_whom_somebody_else_has_removed_is_not_found(engine: Engine, fake: FakeEngine) -> None:
+def test_a_user_whom_somebody_else_has_removed_is_not_found(files: InContainer, fake: FakeEngine) -> None:
     fake.meanwhile.append(meanwhile("bob:y\n"))
     with pytest.raises(NotFound):
-        users.remove(engine, "alice")
-    assert users.names(engine) == ("bob",)
+        users.remove(files, "alice")
+    assert users.names(files) == ("bob",)
 
 
-def test_it_does_not_go_on_for_ever(engine: Engine, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_does_not_go_on_for_ever(files: InContainer, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(users, "_TRIES", 3)
     fake.meanwhile += [meanwhile(f"bob:{each}\n") for each in range(9)]
     with pytest.raises(ServerError, match="all the time"):
-        users.add(engine, "carol", "pa55")
+        users.add(files, "carol", "pa55")
     assert len(fake.requests("POST", "/exec$")) == 3
-    assert users.names(engine) == ("bob",)
+    assert users.names(files) == ("bob",)
 
 
 @pytest.mark.parametrize(("name", "password"), [("a:b", "x"), ("", "x"), ("bob", ""), ("bob", "x" * 73)])
 def test_who_cannot_be_is_refused_before_the_engine_is_asked(
-    engine: Engine, fake: FakeEngine, name: str, password: str
+    files: InContainer, fake: FakeEngine, name: str, password: str
 ) -> None:
     fake.asked.clear()
     with pytest.raises(UsageError):
-        users.add(engine, name, password)
+        users.add(files, name, password)
     assert fake.asked == []
 
 
-def test_a_server_that_is_stopped_takes_no_users(engine: Engine, fake: FakeEngine) -> None:
+def test_a_server_that_is_stopped_takes_no_users(files: InContainer, fake: FakeEngine) -> None:
     for held in fake.containers.values():
         held.running = False
     with pytest.raises(ServerError, match="does not run"):
-        users.add(engine, "bob", "pa55")
-    assert users.names(engine) == ("alice",)
+        users.add(files, "bob", "pa55")
+    assert users.names(files) == ("alice",)
 
 
-def test_rules_are_in_force_before_the_user_is_there(engine: Engine, fake: FakeEngine) -> None:
-    users.add(engine, "bob", "pa55", ("team/*",))
+def test_rules_are_in_force_before_the_user_is_there(files: InContainer, fake: FakeEngine) -> None:
+    users.add(files, "bob", "pa55", ("team/*",))
     scripts = fake.requests("POST", "/containers/.+/exec$")
     assert [each.json["Cmd"][4] for each in scripts] == [RULES_FILE, USERS_FILE]
     order = [each.path.rpartition("/")[2] for each in fake.requests("POST", "/(exec|kill)$")]
     assert order == ["exec", "kill", "exec"], "the rules, the reload, the user"
-    assert users.rules(engine) == {"bob": ("team/*",)}
+    assert users.rules(files) == {"bob": ("team/*",)}
 
 
-def test_without_rules_nothing_is_reloaded(engine: Engine, fake: FakeEngine) -> None:
-    users.add(engine, "bob", "pa55")
-    users.set_password(engine, "bob", "other")
-    users.remove(engine, "bob")
+def test_without_rules_nothing_is_reloaded(files: InContainer, fake: FakeEngine) -> None:
+    users.add(files, "bob", "pa55")
+    users.set_password(files, "bob", "other")
+    users.remove(files, "bob")
     assert fake.workers == 0
 
 
-def test_rules_that_somebody_else_has_made_meanwhile_stay_in_force(engine: Engine, fake: FakeEngine) -> None:
-    users.add(engine, "bob", "pa55", ("team/*",))
+def test_rules_that_somebody_else_has_made_meanwhile_stay_in_force(files: InContainer, fake: FakeEngine) -> None:
+    users.add(files, "bob", "pa55", ("team/*",))
     fake.meanwhile += [meanwhile("alice:x\nbob:y:push=team/*\ncarol:z:push=c\n")]
-    users.allow(engine, "bob", ("b",))
-    assert users.rules(engine) == {"bob": ("b",), "carol": ("c",)}
+    users.allow(files, "bob", ("b",))
+    assert users.rules(files) == {"bob": ("b",), "carol": ("c",)}
     (held,) = fake.containers.values()
     assert held.files[RULES_FILE].decode() == push_rules.nginx_map(held.files[USERS_FILE].decode())
 
 
-def test_a_new_password_is_for_users_that_are_there(engine: Engine) -> None:
+def test_a_new_password_is_for_users_that_are_there(files: InContainer) -> None:
     with pytest.raises(NotFound):
-        users.set_password(engine, "bob", "pa55")
-    assert users.names(engine) == ("alice",)
+        users.set_password(files, "bob", "pa55")
+    assert users.names(files) == ("alice",)
 
 
-def test_the_rules_of_one_who_is_gone_are_gone(engine: Engine, fake: FakeEngine) -> None:
-    users.add(engine, "bob", "pa55", ("team/*",))
-    users.remove(engine, "bob")
+def test_the_rules_of_one_who_is_gone_are_gone(files: InContainer, fake: FakeEngine) -> None:
+    users.add(files, "bob", "pa55", ("team/*",))
+    users.remove(files, "bob")
     (held,) = fake.containers.values()
     assert held.files[RULES_FILE] == b""
 
 
 def test_an_nginx_that_does_not_reload_is_told_of(
-    engine: Engine, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    files: InContainer, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("devreg.engine.nginx._SECONDS", 0)
+    monkeypatch.setattr("devreg.actions.server_files._RELOAD_SECONDS", 0)
     fake.stuck = True
     with pytest.raises(ServerError, match="new configuration"):
-        users.add(engine, "bob", "pa55", ("team/*",))
-    assert users.names(engine) == ("alice",)
+        users.add(files, "bob", "pa55", ("team/*",))
+    assert users.names(files) == ("alice",)

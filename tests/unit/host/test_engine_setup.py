@@ -169,3 +169,14 @@ def test_data_of_an_engine_is_seen_and_removed(machine: Path) -> None:
     assert not engine_setup.LOG.exists()
     assert [path.name for path in engine_setup._KEY.parent.iterdir()] == ["daemon.json"]
     engine_setup.remove_data()
+
+
+@pytest.mark.parametrize(
+    ("effective", "may"), [("000001ffffffffff", True), ("00000000a80425fb", False), ("0000000000200000", False)]
+)
+def test_an_engine_needs_rights_that_many_containers_lack(
+    effective: str, may: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = f"Name:\tx\nCapPrm:\t{0:016x}\nCapEff:\t{effective}\nCapBnd:\t{0:016x}\n"
+    monkeypatch.setattr(Path, "read_text", lambda _path: status)
+    assert engine_setup.may_run() is may

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devreg.model.errors import UsageError
-from devreg.model.server_choices import Choices, domain, external_auth
+from devreg.model.server_choices import Choices, domain, external_auth, refuse_loopback
 from devreg.model.server_tls import Certificate, Tls
 
 NOTHING = {"tls": None, "domains": (), "external_auth": None, "external_auth_ca": None}
@@ -66,10 +66,22 @@ def test_a_service_for_passwords(text: str) -> None:
     "text",
     [
         "", "auth.example", "ldap://a", "http://", "http://a b/", "http://a/;", "http://a/$x", 'http://a/"', "http://a/{",
-        "http://a/?q", "http://u@a/", "http://a/#f", "http://a/\n", "http://localhost/", "http://127.0.0.2/",
-        "http://[::1]:80/", "https://192.0.2.1/", "https://[2001:db8::1]/", "http://a:123456/",
+        "http://a/?q", "http://u@a/", "http://a/#f", "http://a/\n",
+        "https://192.0.2.1/", "https://[2001:db8::1]/", "http://a:123456/",
     ],
 )  # fmt: skip
 def test_what_is_no_service(text: str) -> None:
     with pytest.raises(UsageError):
         external_auth(text)
+
+
+@pytest.mark.parametrize("url", ["http://localhost/", "http://127.0.0.2/", "http://[::1]:80/"])
+def test_this_machine_is_called_otherwise_from_a_container(url: str) -> None:
+    assert external_auth(url) == url
+    with pytest.raises(UsageError, match="container"):
+        refuse_loopback(url)
+
+
+@pytest.mark.parametrize("url", [None, "off", "http://192.0.2.1/", "https://localhost.example.com/"])
+def test_other_machines_are_called_the_same_from_a_container(url: str | None) -> None:
+    refuse_loopback(url)

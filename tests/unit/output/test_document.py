@@ -72,5 +72,7 @@ def test_results_within_results_become_plain(capsys: pytest.CaptureFixture[str])
             "tls": "off",
             "certificate_ends": None,
             "external_auth": None,
+            "runtime": "containers",
+            "folder": None,
         },
     }

@@ -1,0 +1,70 @@
+"""The registry server as containers of an engine, for those who do not care what it runs in: see `server_runtime`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from devreg.actions import serve
+from devreg.actions.server_files import InContainer
+from devreg.actions.server_record import RECORD, RUNTIME
+from devreg.actions.server_up import LOCK, Wish
+from devreg.engine import containers, networks
+from devreg.engine.client import Engine
+from devreg.host.files import locked
+from devreg.host.state import Record, state_folder
+from devreg.model.events import Listener
+from devreg.model.results import ServerStatus, ServerUp
+from devreg.model.server import Listen
+from devreg.model.server_processes import Runtime
+from devreg.server.definition import DATA_VOLUME
+
+
+@dataclass(frozen=True)
+class Containers:
+    """The server in an engine."""
+
+    engine: Engine
+
+    runtime = Runtime.CONTAINERS
+
+    @property
+    def files(self) -> InContainer:
+        """What nginx goes by."""
+        return InContainer(self.engine)
+
+    def up(self, wish: Wish, listener: Listener) -> ServerUp:
+        """Run the server, see `serve.up`."""
+        done = serve.up(self.engine, wish, listener)
+        with locked(state_folder() / LOCK):
+            Record(RECORD).note(RUNTIME, self.runtime.value)
+        return done
+
+    def down(self, *, volumes: bool, listener: Listener) -> bool:
+        """Remove the containers, with `volumes` the data and the users too. True when any was there."""
+        changed = serve.down(self.engine, volumes=volumes, listener=listener)
+        with locked(state_folder() / LOCK):
+            if volumes and (record := Record(RECORD)).entries.get(RUNTIME) == self.runtime.value:
+                record.forget(RUNTIME)
+        return changed
+
+    def status(self) -> ServerStatus:
+        """How it is now. Never raises for a server that is not there."""
+        return serve.status(self.engine)
+
+    def published(self) -> Listen | None:
+        """Where it is published, running or not; None when it was never started."""
+        return serve.published(self.engine)
+
+    def logs(self, role: str, *, tail: int | None, follow: bool) -> Iterator[bytes]:
+        """What the registry or nginx wrote. Raises NotFound when the server was never started."""
+        return serve.logs(self.engine, role, tail=tail, follow=follow)
+
+    def identity(self) -> str | None:
+        """What tells this server from one that is made anew in its place; None when there is none."""
+        return networks.volume_id(self.engine, DATA_VOLUME)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it has containers, running or not."""
+        return bool(containers.find(self.engine))

@@ -1,0 +1,56 @@
+"""Log files that are rotated as they grow: NAME, NAME.1 the one before, and so on. Read, and followed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_POLL_SECONDS = 0.3
+_LAST_BYTES = 16384
+
+
+def read(log: Path, *, tail: int | None, follow: bool) -> Iterator[bytes]:
+    """All that was written, the oldest first, or the last `tail` lines; with `follow` what comes too, for ever.
+
+    Raises FileNotFoundError where nothing was ever written.
+    """
+    stream = log.open("rb")
+    try:
+        lines = b"".join([*(file.read_bytes() for file in _older(log)), stream.read()]).splitlines(keepends=True)
+        yield b"".join(lines if tail is None else lines[len(lines) - min(tail, len(lines)) :])
+        while follow:
+            rotated = _rotated(log, stream.fileno())
+            if chunk := stream.read():
+                yield chunk
+            elif rotated:
+                stream.close()
+                stream = log.open("rb")
+            else:
+                time.sleep(_POLL_SECONDS)
+    finally:
+        stream.close()
+
+
+def last_line(log: Path) -> str:
+    """The last thing that was said."""
+    with suppress(OSError), log.open("rb") as stream:
+        stream.seek(-min(_LAST_BYTES, os.fstat(stream.fileno()).st_size), os.SEEK_END)
+        said = [line.strip() for line in stream.read().decode(errors="replace").splitlines() if line.strip()]
+        if said:
+            return said[-1]
+    return "it said nothing"
+
+
+def _older(log: Path) -> list[Path]:
+    """The rotated ones, the oldest first."""
+    numbered = [each for each in log.parent.glob(f"{log.name}.*") if each.suffix[1:].isdigit()]
+    return sorted(numbered, key=lambda each: int(each.suffix[1:]), reverse=True)
+
+
+def _rotated(log: Path, descriptor: int) -> bool:
+    with suppress(FileNotFoundError):  # just between its renaming and the next one's beginning
+        return not os.path.samestat(log.stat(), os.fstat(descriptor))
+    return False
