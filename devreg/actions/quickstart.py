@@ -42,7 +42,8 @@ TRUST, IMAGES, PUSHED = "trust", "images", "pushed"
 
 @dataclass(frozen=True)
 class Choices:
-    """What the tour is told: where to listen, what to run, who pushes, how many seconds to wait for answers.
+    """What the tour is told: where to listen, what to run, who pushes, how many seconds to wait for answers, how
+    many bytes of memory each container may use.
 
     `listen_given` False: where the server is published already counts more than `listen`.
     """
@@ -53,6 +54,7 @@ class Choices:
     images_from: ImagesFrom
     user: str
     timeout: float
+    memory: int | None
 
     @property
     def address(self) -> Address:
@@ -124,7 +126,9 @@ def _serve(engine: Engine, choices: Choices, record: Record, listener: Listener)
     absent = [image for image in (*vars(choices.hub).values(), PACKAGES_IMAGE) if not images.exists(engine, image)]
     if absent and SERVER in record.entries:
         record.note(SERVER_IMAGES, sorted({*record.entries.get(SERVER_IMAGES, []), *absent}))
-    wish = serve.Wish(choices.listen, choices.listen, choices.hub, choices.images_from, choices.user)
+    wish = serve.Wish(
+        choices.listen, choices.listen, choices.hub, choices.images_from, choices.user, memory=choices.memory
+    )
     done = serve.up(engine, wish, listener)
     if record.entries.get(SERVER) == "":
         record.note(SERVER, networks.volume_id(engine, DATA_VOLUME))

@@ -33,7 +33,8 @@ _LOCK = "server.lock"
 class Wish:
     """What `up` is asked for. `listen` None: where the server is now, else `default_listen`.
 
-    `user` is made when there are no users yet, with `password`, or a generated one for None.
+    `user` is made when there are no users yet, with `password`, or a generated one for None. `memory`: the bytes that
+    each container may use, None for all there are.
     """
 
     listen: Listen | None
@@ -42,6 +43,7 @@ class Wish:
     images_from: ImagesFrom
     user: str
     password: str | None = None
+    memory: int | None = None
 
 
 def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
@@ -56,7 +58,7 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
     with locked(state_folder() / _LOCK):
         existing = containers.find(engine)
         where = wish.listen or published(engine) or wish.default_listen
-        wanted = definition.containers(where, ensure(engine, wish.images, wish.images_from, listener))
+        wanted = definition.containers(where, ensure(engine, wish.images, wish.images_from, listener), wish.memory)
         changed = not _matches(existing, wanted)
         if changed:
             _replace(engine, existing, wanted, where, listener)

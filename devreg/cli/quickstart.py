@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devreg.cli.options import Json, Yes, agreed, own_name, settings, timeout
-from devreg.model.server import ImagesFrom, Listen, ServerImages
+from devreg.model.server import ImagesFrom, Listen, ServerImages, memory
 from devreg.output import console, document, tables
 from devreg.settings import Value
 
@@ -48,8 +48,9 @@ def _tour(listen: Value, images_from: ImagesFrom, yes: bool, as_json: bool) -> N
     from devreg.output.progress import reporting
 
     hub = ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value)
+    limit = memory(settings.get("memory").value)
     choices = action.Choices(
-        Listen.parse(listen.value), listen.source != "default", hub, images_from, own_name(), timeout()
+        Listen.parse(listen.value), listen.source != "default", hub, images_from, own_name(), timeout(), limit
     )
     if lines := action.plan(choices):
         _announce("this will:", lines)

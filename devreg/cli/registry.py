@@ -10,7 +10,7 @@ import typer
 
 from devreg.cli import registry_user
 from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
-from devreg.model.server import ImagesFrom, Listen, ServerImages
+from devreg.model.server import ImagesFrom, Listen, ServerImages, memory
 from devreg.output import console, document, tables
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def up(
         images_from=images_from,
         user=own_name() if user is None else user,
         password=password(from_stdin=True, prompt="") if password_stdin else None,
+        memory=memory(settings.get("memory").value),
     )
     with reporting() as listener:
         done = serve.up(open_engine(), wish, listener)

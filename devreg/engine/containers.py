@@ -21,6 +21,7 @@ from devreg.model.server import LABEL_DEFINITION, LABEL_ROLE, Container, Listen
 # Any: the SDK's type stubs keep the name of this dict's type to themselves.
 _RESTART: Any = {"Name": "unless-stopped"}
 _STOP_SECONDS = 10
+_SCRATCH = "size=64m"
 # What a container that is being replaced is called; one that is left of an interrupted run is worth nothing.
 _ASIDE = "-replaced"
 
@@ -88,15 +89,24 @@ def create(engine: Engine, container: Container, network: str) -> str:
             network=network,
             ports={f"{container.inner_port}/tcp": (listen.ip, listen.port)} if (listen := container.publish) else {},
             volumes={volume: {"bind": path, "mode": "rw"} for path, volume in container.mounts.items()},
+            # The engine puts no file into a read-only root: files get a nameless volume, which goes with the container.
+            mounts=[docker.types.Mount(folder, None, type="volume") for folder in container.file_folders],
+            read_only=True,
+            tmpfs=dict.fromkeys(container.scratch, _SCRATCH),
+            cap_drop=["ALL"],
+            cap_add=list(container.capabilities),
+            pids_limit=container.processes,
+            **_memory(container.memory),
             labels={LABEL_ROLE: container.role, LABEL_DEFINITION: container.fingerprint},
             restart_policy=_RESTART,
             security_opt=["no-new-privileges"],
             log_config=docker.types.LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
         )
         try:
-            created.put_archive("/", _archive(container.files, mode=0o644))
+            for folder in container.file_folders:
+                created.put_archive(folder, _archive(_within(folder, container.files), mode=0o644))
         except BaseException:
-            created.remove(force=True)
+            created.remove(force=True, v=True)
             raise
         return str(created.id)
 
@@ -135,7 +145,7 @@ def remove(engine: Engine, id: str) -> None:
         with _translated("remove a container"):
             container = engine.client.containers.get(id)
             container.stop(timeout=_STOP_SECONDS)
-            container.remove(force=True)
+            container.remove(force=True, v=True)
     except NotFound:
         return
 
@@ -161,8 +171,9 @@ def replace(engine: Engine, id: str, path: str, before: str, after: str, *, gid:
     container = _get(engine, id)
     token = secrets.token_hex(8)
     with _translated(f"write {path} in {container.name}"):
-        archive = _archive({f"{path}.{token}.old": before, f"{path}.{token}.new": after}, mode=0o640, gid=gid)
-        container.put_archive("/", archive)
+        folder, _, name = path.rpartition("/")
+        archive = _archive({f"{name}.{token}.old": before, f"{name}.{token}.new": after}, mode=0o640, gid=gid)
+        container.put_archive(folder, archive)
         code, _ = container.exec_run(["sh", "-c", _SWAP, "sh", path, f"{path}.{token}"])
     if code not in (0, _SOMEBODY_WAS_FASTER):
         raise ServerError(f"could not replace {path} in {container.name}", hint="`devreg registry logs nginx`")
@@ -234,12 +245,22 @@ def _bindings(attrs: Mapping[str, Any]) -> Iterator[Listen]:
                 yield Listen(binding.get("HostIp") or "0.0.0.0", int(port))  # noqa: S104 - what the engine means by none
 
 
+def _memory(limit: int | None) -> dict[str, Any]:
+    """The SDK's words for a limit of memory; swap would only make what has run away slow."""
+    return {} if limit is None else {"mem_limit": limit, "memswap_limit": limit}
+
+
+def _within(folder: str, files: Mapping[str, str]) -> dict[str, str]:
+    """The files that lie in `folder`, by their names in it."""
+    return {path.rpartition("/")[2]: text for path, text in files.items() if path.rpartition("/")[0] == folder}
+
+
 def _archive(files: Mapping[str, str], *, mode: int, gid: int = 0) -> bytes:
-    """A tar of text files, for the engine to unpack at `/`."""
+    """A tar of text files, for the engine to unpack in a folder."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path, text in files.items():
-            member = tarfile.TarInfo(path.lstrip("/"))
+            member = tarfile.TarInfo(path)
             member.size, member.mode, member.gid = len(text.encode()), mode, gid
             archive.addfile(member, io.BytesIO(text.encode()))
     return buffer.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import re
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Literal
@@ -15,6 +16,10 @@ from devreg.model.server_tls import Certificate
 LABEL_ROLE = "io.devreg.role"
 LABEL_DEFINITION = "io.devreg.definition"
 LABEL_MADE = "io.devreg.made"
+
+_MEMORY = re.compile(r"(\d{1,15})([kmg]?)b?", re.ASCII)
+_MEMORY_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+_LEAST_MEMORY = 64 * 2**20
 
 Role = Literal["registry", "nginx"]
 
@@ -59,6 +64,20 @@ class Listen:
             return cls(str(ipaddress.ip_address(host)), int(digits))
         except ValueError as error:
             raise UsageError(f"cannot listen on {text!r}: {host!r} is not an IP address", hint=hint) from error
+
+
+def memory(text: str) -> int | None:
+    """Bytes of memory from `512m`, `1g` (binary units, as docker has them) or a number; None for `none`.
+
+    Raises UsageError for what is no amount, or too little for a registry.
+    """
+    if text == "none":
+        return None
+    found = _MEMORY.fullmatch(text.lower())
+    amount = int(found[1]) * _MEMORY_UNITS[found[2]] if found else 0
+    if amount < _LEAST_MEMORY:
+        raise UsageError(f"{text!r} is no amount of memory for a server", hint="write 512m, 2g (at least 64m), or none")
+    return amount
 
 
 class ImagesFrom(str, Enum):
@@ -117,6 +136,10 @@ class Container:
     """One container: everything the engine has to be told. `mounts` and `files` are keyed by the path inside.
 
     `command` replaces the image's entrypoint. `inner_port` is the port that `publish` leads to.
+
+    What it may do is little: its root is read-only but for `mounts` and for `scratch`, folders in memory that are empty
+    at each start; of root's capabilities it has those named; `memory` (bytes, no swap; None: all there is) and
+    `processes` (threads too) end what has run away. At the limit of memory the kernel kills it, and it starts again.
     """
 
     role: Role
@@ -128,6 +151,15 @@ class Container:
     user: str | None = None
     publish: Listen | None = None
     inner_port: int | None = None
+    scratch: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    memory: int | None = None
+    processes: int = 4096
+
+    @property
+    def file_folders(self) -> tuple[str, ...]:
+        """The folders that hold `files`, each once."""
+        return tuple(sorted({path.rpartition("/")[0] for path in self.files}))
 
     @property
     def fingerprint(self) -> str:

@@ -30,8 +30,18 @@ _NGINX_PROCESS = NginxProcess(
 )
 
 
-def containers(listen: Listen, images: ServerImages) -> tuple[Container, Container]:
-    """The registry and the nginx in front of it, in the order in which they start."""
+# The folders that nginx writes to, in the published image and in the one built from packages.
+_NGINX_SCRATCH = ("/run", "/var/cache/nginx", "/var/lib/nginx", "/var/log/nginx")
+# nginx starts as root: it gives its folders away, its workers become somebody else, and it ends those that hang.
+_NGINX_CAPABILITIES = ("CHOWN", "KILL", "SETGID", "SETUID")
+_SHARE_OF_HEAP = 0.85
+
+
+def containers(listen: Listen, images: ServerImages, memory: int | None = None) -> tuple[Container, Container]:
+    """The registry and the nginx in front of it, in the order in which they start.
+
+    `memory`: the bytes that each of the two may use, None for all there are.
+    """
     store = Store(folder="/var/lib/registry", net="unix", address="/run/devreg/registry.sock")
     front = Front(listen=(str(_NGINX_PORT),), upstream=f"unix:{store.address}", users_file=USERS_FILE)
     registry = Container(
@@ -39,10 +49,11 @@ def containers(listen: Listen, images: ServerImages) -> tuple[Container, Contain
         name="devreg-registry",
         image=images.registry,
         # Group and umask open the socket to nginx's workers, and to nobody else.
-        command=("/bin/sh", "-c", "umask 0007; exec registry serve /etc/devreg/registry.yml"),
+        command=("/bin/sh", "-c", f"umask 0007; {_heap(memory)}exec registry serve /etc/devreg/registry.yml"),
         user=f"0:{NGINX_GID}",
         mounts={"/var/lib/registry": DATA_VOLUME, "/run/devreg": SOCKET_VOLUME},
         files={"/etc/devreg/registry.yml": texts.registry(store)},
+        memory=memory,
     )
     nginx = Container(
         role="nginx",
@@ -53,5 +64,13 @@ def containers(listen: Listen, images: ServerImages) -> tuple[Container, Contain
         files={"/etc/devreg/nginx.conf": texts.nginx(front, _NGINX_PROCESS)},
         publish=listen,
         inner_port=_NGINX_PORT,
+        scratch=_NGINX_SCRATCH,
+        capabilities=_NGINX_CAPABILITIES,
+        memory=memory,
     )
     return registry, nginx
+
+
+def _heap(memory: int | None) -> str:
+    """The words before a Go program that have it collect its garbage harder rather than be killed at the limit."""
+    return "" if memory is None else f"GOMEMLIMIT={int(memory * _SHARE_OF_HEAP)} "

@@ -350,7 +350,7 @@ def _put(_engine: FakeEngine, request: Request, held: Held) -> Reply:
     with tarfile.open(fileobj=io.BytesIO(request.body)) as archive:
         for member in archive:
             content = archive.extractfile(member)
-            held.files[f"/{member.name}"] = content.read() if content else b""
+            held.files[f"{request.query['path']}/{member.name}"] = content.read() if content else b""
     return Reply()
 
 
