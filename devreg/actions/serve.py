@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 
 from devreg.actions import users
 from devreg.actions.server_images import ensure
+from devreg.actions.server_lock import server_locked
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found
 from devreg.host import ports
-from devreg.host.files import locked
 from devreg.host.signals import uninterrupted
-from devreg.host.state import state_folder
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, NotFound, RefusedOverwrite, ServerError
 from devreg.model.events import Listener, Step, Warn
@@ -26,7 +25,6 @@ from devreg.server import definition, htpasswd
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.2
-_LOCK = "server.lock"
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
     htpasswd.check(wish.user, wish.password if wish.password is not None else "generated")
     if not engine.is_local:
         raise ServerError(f"the engine at {engine.host} is not on this machine", hint="run the command on that machine")
-    with locked(state_folder() / _LOCK):
+    with server_locked():
         existing = containers.find(engine)
         where = wish.listen or published(engine) or wish.default_listen
         wanted = definition.containers(where, ensure(engine, wish.images, wish.images_from, listener), wish.memory)
@@ -86,7 +84,7 @@ def down(engine: Engine, *, volumes: bool, listener: Listener) -> bool:
 
     Volumes that devreg has not made stay.
     """
-    with locked(state_folder() / _LOCK):
+    with server_locked():
         changed = containers.remove_leftovers(engine)
         for found in sorted(containers.find(engine).values(), key=lambda found: found.role):
             listener(Step(f"stopping {found.name}"))

@@ -16,7 +16,7 @@ _TRIES = 50
 
 def names(engine: Engine) -> tuple[str, ...]:
     """The users, sorted. Raises ServerError when the server is not there."""
-    return htpasswd.users(containers.read(engine, _nginx(engine).id, USERS_FILE) or "")
+    return htpasswd.users(text(engine))
 
 
 def add(engine: Engine, name: str, password: str) -> bool:
@@ -24,6 +24,16 @@ def add(engine: Engine, name: str, password: str) -> bool:
     htpasswd.check(name, password)
     before = _change(engine, lambda text: htpasswd.with_user(text, name, password))
     return name not in htpasswd.users(before)
+
+
+def text(engine: Engine) -> str:
+    """The users and their passwords' hashes. Raises ServerError when the server is not there."""
+    return containers.read(engine, _nginx(engine).id, USERS_FILE) or ""
+
+
+def replace_all(engine: Engine, text: str) -> None:
+    """Have the users of `text`, and no others. Raises ServerError when the server does not run."""
+    _change(engine, lambda _before: text)
 
 
 def remove(engine: Engine, name: str) -> None:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli import registry_user
+from devreg.cli import registry_keep, registry_user
 from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
 from devreg.model.server import ImagesFrom, Listen, ServerImages, memory
-from devreg.output import console, document, tables
+from devreg.output import console, document, server_view, tables
 
 if TYPE_CHECKING:
     from devreg.model.results import ServerUp
 
 app = typer.Typer(help="Run a registry: anybody may pull, users may push.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(registry_user.app, name="user")
+registry_keep.register(app)
 
 
 def register(root: typer.Typer) -> None:
@@ -113,19 +114,15 @@ def down(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """How the registry is."""
-    from devreg.actions import serve
+    """How the registry is, and how much is in it."""
+    from devreg.actions import server_state
     from devreg.actions.reach import open_engine
 
-    state = serve.status(open_engine())
+    state = server_state.state(open_engine())
     if as_json:
         document.success("registry status", state)
-        return
-    word = "healthy" if state.healthy else "running, but does not answer" if state.running else "not running"
-    rows = [("state", word), ("address", state.address or "-")]
-    rows += [(f"{role} image", image) for role, image in state.images.items()]
-    rows += [("users", ", ".join(state.users) or "-"), ("data", f"volume {state.volume}" if state.volume else "-")]
-    tables.pairs(rows)
+    else:
+        tables.pairs(server_view.rows(state))
 
 
 @app.command()

@@ -7,6 +7,7 @@ import secrets
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -188,6 +189,16 @@ def logs(engine: Engine, id: str, *, tail: int | None, follow: bool) -> Iterator
             yield container.logs(tail="all" if tail is None else tail)
             return
         yield from container.logs(stream=True, follow=True, tail="all" if tail is None else tail)
+
+
+def log_lines(engine: Engine, id: str, since: datetime) -> Iterator[str]:
+    """The lines that a container wrote since then and that the engine has kept, as they come."""
+    container = _get(engine, id)
+    with _translated(f"read the logs of {container.name}"):
+        rest = b""
+        for chunk in container.logs(stream=True, follow=False, since=int(since.timestamp())):
+            *whole, rest = (rest + chunk).split(b"\n")
+            yield from (line.decode(errors="replace") for line in whole)
 
 
 def last_line(engine: Engine, id: str) -> str:

@@ -105,8 +105,23 @@ class StepResult:
 
 
 @dataclass(frozen=True)
+class Upload:
+    """An upload that has no end yet: the repository, the bytes that came, and how many seconds ago the last did."""
+
+    repository: str
+    id: str
+    size: int
+    idle: int
+
+
+@dataclass(frozen=True)
 class ServerStatus:
-    """The registry server as it is now. `address` is None when it was never started; `volume` holds the data."""
+    """The registry server as it is now. `address` is None when it was never started; `volume` holds the data.
+
+    `free`, `used`: bytes of the disk that the data is on, and of the data. `repositories`: those with manifests.
+    `uploads`: those without an end. None for what is not known, as when the server does not run or is too large to be
+    counted in a few seconds. `certificate_expires`: the last day of its certificate, None for plain HTTP.
+    """
 
     running: bool
     healthy: bool
@@ -114,6 +129,42 @@ class ServerStatus:
     images: dict[str, str]
     users: tuple[str, ...]
     volume: str | None
+    free: int | None = None
+    used: int | None = None
+    repositories: int | None = None
+    uploads: tuple[Upload, ...] | None = None
+    certificate_expires: str | None = None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What `registry gc` freed, or would with `dry_run`: blobs without a manifest, uploads that nobody goes on with.
+
+    `freed`: bytes of both. `kept`, `kept_bytes`: blobs that no manifest needs yet, which a push may be about to.
+    `paused`: seconds for which no upload was begun.
+    """
+
+    dry_run: bool
+    blobs: int
+    uploads: int
+    freed: int
+    kept: int
+    kept_bytes: int
+    paused: float
+
+
+@dataclass(frozen=True)
+class BackedUp:
+    """What is in a backup, or was restored from one. `size`: bytes of its blobs. `missing`: blobs that manifests name
+    and that the registry itself had not."""
+
+    repositories: int
+    tags: int
+    manifests: int
+    blobs: int
+    size: int
+    users: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -98,11 +98,15 @@ class ServerImages:
 
 @dataclass(frozen=True)
 class Store:
-    """The registry program: the folder of its data, and where it listens for nginx (`net` is tcp or unix)."""
+    """The registry program: the folder of its data, and where it listens for nginx (`net` is tcp or unix).
+
+    `debug`: where it tells how many requests are under way, for nobody but those in its container.
+    """
 
     folder: str
     net: Literal["tcp", "unix"]
     address: str
+    debug: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ class Front:
 
     `listen` and `upstream` are what nginx calls so: addresses, with `ssl` where there is a `certificate`; and the
     registry's, `unix:PATH` or `ADDR:PORT`. `checker` is where nginx asks itself whether a password is right.
+    While there is a `pause_file` with `.uploads` or `.writes` after its name, those are asked to come back later.
     """
 
     listen: tuple[str, ...]
@@ -119,6 +124,7 @@ class Front:
     checker: str = "127.0.0.1:5001"
     server_name: str | None = None
     certificate: Certificate | None = None
+    pause_file: str | None = None
 
 
 @dataclass(frozen=True)

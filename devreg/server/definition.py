@@ -24,6 +24,12 @@ VOLUMES = (DATA_VOLUME, SOCKET_VOLUME, USERS_VOLUME)
 USERS_FILE = "/etc/devreg/users/htpasswd"
 # The group of nginx's workers in the nginx images, and in the image built from packages.
 NGINX_GID = 101
+# The folder that both containers see; what is in it does not outlive them.
+SHARED_FOLDER = "/run/devreg"
+PAUSE_FILE = f"{SHARED_FOLDER}/pause"
+DATA_FOLDER = "/var/lib/registry"
+CONFIG_FILE = "/etc/devreg/registry.yml"
+DEBUG = "127.0.0.1:5001"
 _NGINX_PORT = 5000
 _NGINX_PROCESS = NginxProcess(
     user="nginx", pid_file="/run/nginx.pid", error_log="/dev/stderr", access_log="/dev/stdout"
@@ -42,17 +48,23 @@ def containers(listen: Listen, images: ServerImages, memory: int | None = None) 
 
     `memory`: the bytes that each of the two may use, None for all there are.
     """
-    store = Store(folder="/var/lib/registry", net="unix", address="/run/devreg/registry.sock")
-    front = Front(listen=(str(_NGINX_PORT),), upstream=f"unix:{store.address}", users_file=USERS_FILE)
+    store = Store(folder=DATA_FOLDER, net="unix", address="/run/devreg/registry.sock", debug=DEBUG)
+    front = Front(
+        listen=(str(_NGINX_PORT),), upstream=f"unix:{store.address}", users_file=USERS_FILE, pause_file=PAUSE_FILE
+    )
     registry = Container(
         role="registry",
         name="devreg-registry",
         image=images.registry,
         # Group and umask open the socket to nginx's workers, and to nobody else.
-        command=("/bin/sh", "-c", f"umask 0007; {_heap(memory)}exec registry serve /etc/devreg/registry.yml"),
+        command=(
+            "/bin/sh",
+            "-c",
+            f"umask 0007; rm -f {PAUSE_FILE}.*; {_heap(memory)}exec registry serve {CONFIG_FILE}",
+        ),
         user=f"0:{NGINX_GID}",
-        mounts={"/var/lib/registry": DATA_VOLUME, "/run/devreg": SOCKET_VOLUME},
-        files={"/etc/devreg/registry.yml": texts.registry(store)},
+        mounts={DATA_FOLDER: DATA_VOLUME, SHARED_FOLDER: SOCKET_VOLUME},
+        files={CONFIG_FILE: texts.registry(store)},
         memory=memory,
     )
     nginx = Container(
@@ -60,7 +72,7 @@ def containers(listen: Listen, images: ServerImages, memory: int | None = None) 
         name="devreg-nginx",
         image=images.nginx,
         command=("nginx", "-c", "/etc/devreg/nginx.conf", "-g", "daemon off;"),
-        mounts={"/run/devreg": SOCKET_VOLUME, "/etc/devreg/users": USERS_VOLUME},
+        mounts={SHARED_FOLDER: SOCKET_VOLUME, "/etc/devreg/users": USERS_VOLUME},
         files={"/etc/devreg/nginx.conf": texts.nginx(front, _NGINX_PROCESS)},
         publish=listen,
         inner_port=_NGINX_PORT,
