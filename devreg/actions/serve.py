@@ -57,9 +57,9 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
         existing = containers.find(engine)
         where = wish.listen or published(engine) or wish.default_listen
         wanted = definition.containers(where, ensure(engine, wish.images, wish.images_from, listener), wish.memory)
-        changed = not _matches(existing, wanted)
+        changed = not matches(existing, wanted)
         if changed:
-            _replace(engine, existing, wanted, where, listener)
+            exchange(engine, existing, wanted, where, listener)
         else:
             _wait_until_it_answers(engine, where)
         now = status(engine)
@@ -120,17 +120,21 @@ def logs(engine: Engine, role: str, *, tail: int | None, follow: bool) -> Iterat
     return containers.logs(engine, found[role].id, tail=tail, follow=follow)
 
 
-def _matches(existing: dict[str, Found], wanted: tuple[Container, ...]) -> bool:
+def matches(existing: dict[str, Found], wanted: tuple[Container, ...]) -> bool:
+    """Whether the containers are what is wanted, and run."""
     return all(
         (found := existing.get(container.role)) and found.running and found.fingerprint == container.fingerprint
         for container in wanted
     )
 
 
-def _replace(
+def exchange(
     engine: Engine, existing: dict[str, Found], wanted: tuple[Container, ...], listen: Listen, listener: Listener
 ) -> None:
-    """Put the wanted containers where the existing are, which come back when the new ones do not answer."""
+    """Put the wanted containers where the existing are, which come back when the new ones do not answer.
+
+    Raises ServerError with what the new ones said, RefusedOverwrite when something is in the way.
+    """
     for container in wanted:
         containers.refuse_foreign(engine, container.name)
     _refuse_busy(engine, listen, existing)

@@ -1,4 +1,4 @@
-"""What keeps a registry server going: its garbage collected, its content backed up and restored."""
+"""What keeps a registry server going: its garbage collected, its content backed up and restored, its images renewed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli.options import Json
+from devreg.cli.options import Json, settings
 from devreg.model.errors import UsageError
+from devreg.model.server import memory
 from devreg.model.since import since
 from devreg.output import console, document
 from devreg.output.units import size
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command()(gc)
     app.command()(backup)
     app.command()(restore)
+    app.command()(upgrade)
 
 
 def gc(
@@ -95,6 +97,37 @@ def restore(
         document.success("registry restore", done, changed=True)
     else:
         console.result(_contents("restored", done))
+
+
+def upgrade(
+    registry_image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Another registry.", show_default="the newest of the same name")
+    ] = None,
+    nginx_image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Another nginx.", show_default="the newest of the same name")
+    ] = None,
+    wait: Wait = 300,
+    as_json: Json = False,
+) -> None:
+    """Run newer images: with the same data, and the old ones again when the new do not answer."""
+    from devreg.actions import upgrade as action
+    from devreg.actions.reach import open_engine
+    from devreg.output.progress import reporting
+
+    given = {"registry_image": registry_image, "nginx_image": nginx_image}
+    names = {key: None if value is None else settings.get(key, value).value for key, value in given.items()}
+    limit = memory(settings.get("memory").value)
+    with reporting() as listener:
+        done = action.upgrade(open_engine(), **names, memory=limit, wait=wait, listener=listener)
+    if as_json:
+        document.success("registry upgrade", done, changed=done.changed)
+        return
+    for each in done.containers:
+        same = each.id == each.id_before
+        console.result(f"{each.role}: {each.image} {'is still' if same else f'from {each.id_before} to'} {each.id}")
+    for key, value in names.items():
+        if value is not None and settings.get(key).value != value:
+            console.note(f"for `registry up` to keep it: `devreg config set {key} {value}`")
 
 
 def _contents(verb: str, done: BackedUp) -> str:

@@ -48,12 +48,16 @@ _translated = partial(translated, refused=ServerError)
 
 @dataclass(frozen=True)
 class Found:
-    """A container of ours as the engine has it now. `listen` is where it is published, None when it is not."""
+    """A container of ours as the engine has it now. `listen` is where it is published, None when it is not.
+
+    `image` is the name that it was made of, `image_id` what that name stood for then.
+    """
 
     id: str
     name: str
     role: str
     image: str
+    image_id: str
     fingerprint: str
     running: bool
     listen: Listen | None
@@ -242,6 +246,7 @@ def _found(container: DockerContainer) -> Found:
         name=str(container.name),
         role=container.labels.get(LABEL_ROLE, ""),
         image=str(container.attrs["Config"]["Image"]),
+        image_id=str(container.attrs["Image"]),
         fingerprint=container.labels.get(LABEL_DEFINITION, ""),
         running=container.status == "running",
         listen=next(_bindings(container.attrs), None),

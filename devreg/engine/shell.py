@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -55,9 +55,10 @@ def held(engine: Engine, id: str, script: str, *, doing: str) -> Iterator[None]:
             raise ServerError(f"could not {doing}", hint="`devreg registry logs` may say more")
         yield
     finally:
-        raw.shutdown(socket.SHUT_WR)
-        while raw.recv(4096):  # the end of the script
-            pass
+        with suppress(OSError):  # a container that was stopped has taken the script with it
+            raw.shutdown(socket.SHUT_WR)
+            while raw.recv(4096):  # the end of the script
+                pass
         line.close()
 
 

@@ -168,6 +168,26 @@ class BackedUp:
 
 
 @dataclass(frozen=True)
+class Renewed:
+    """A container of the server before and after an upgrade: the names of its image, and the ids they stood for."""
+
+    role: str
+    image_before: str
+    id_before: str
+    image: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What `registry upgrade` did. `paused`: seconds in which no upload was begun."""
+
+    containers: tuple[Renewed, ...]
+    changed: bool
+    paused: float
+
+
+@dataclass(frozen=True)
 class ServerUp:
     """What `registry up` did. `password` is set only when it was generated now, to be shown once."""
 

@@ -30,6 +30,14 @@ PAUSE_FILE = f"{SHARED_FOLDER}/pause"
 DATA_FOLDER = "/var/lib/registry"
 CONFIG_FILE = "/etc/devreg/registry.yml"
 DEBUG = "127.0.0.1:5001"
+# A pause has ended with the one that asked for it. The secret is what uploads are known by: with the same one they go on
+# after a restart, and after an upgrade.
+_SECRET = f"{SHARED_FOLDER}/secret"
+_PREPARE = (
+    f"rm -f {PAUSE_FILE}.*; umask 0077; "
+    f"[ -s {_SECRET} ] || busybox head -c 24 /dev/urandom | busybox base64 > {_SECRET}; "
+    f"umask 0007; export REGISTRY_HTTP_SECRET=$(cat {_SECRET})"
+)
 _NGINX_PORT = 5000
 _NGINX_PROCESS = NginxProcess(
     user="nginx", pid_file="/run/nginx.pid", error_log="/dev/stderr", access_log="/dev/stdout"

@@ -46,7 +46,7 @@ names=$(busybox timeout "$2" busybox find . -type d -name _uploads -prune -o -ty
 """
 
 # What the registry's own collector would delete: it reads every manifest of every repository.
-UNNEEDED = f"{_ROOT}; exec registry garbage-collect --dry-run {CONFIG_FILE}"
+UNNEEDED = f"{_ROOT}; [ -d blobs ] || exit 0; exec registry garbage-collect --dry-run {CONFIG_FILE}"
 _UNNEEDED = re.compile(r"blob eligible for deletion: sha256:([0-9a-f]{64})")
 
 # Of each blob listed in the file $2: hex digits, bytes, seconds since it came.
