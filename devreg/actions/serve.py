@@ -18,7 +18,7 @@ from devreg.model.address import Address
 from devreg.model.errors import DevregError, NotFound, RefusedOverwrite, ServerError
 from devreg.model.events import Listener, Step, Warn
 from devreg.model.results import ServerStatus, ServerUp
-from devreg.model.server import Container, ImagesFrom, Listen, ServerImages
+from devreg.model.server import SERVER_ROLES, Container, ImagesFrom, Listen, Role, ServerImages
 from devreg.model.tls import connection
 from devreg.registry.client import connect
 from devreg.server import definition, htpasswd
@@ -61,7 +61,7 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
         if changed:
             exchange(engine, existing, wanted, where, listener)
         else:
-            _wait_until_it_answers(engine, where)
+            wait_until_it_answers(engine, where)
         now = status(engine)
         made, generated = users.first(engine, wish.user, wish.password)
     if wish.password is not None and not made:
@@ -104,7 +104,7 @@ def status(engine: Engine) -> ServerStatus:
     listen = found["nginx"].listen if "nginx" in found else None
     return ServerStatus(
         running=running,
-        healthy=running and listen is not None and _answers(listen),
+        healthy=running and listen is not None and answers(listen),
         address=listen.address if listen else None,
         images={role: each.image for role, each in sorted(found.items())},
         users=users.names(engine) if "nginx" in found else (),
@@ -114,9 +114,9 @@ def status(engine: Engine) -> ServerStatus:
 
 def logs(engine: Engine, role: str, *, tail: int | None, follow: bool) -> Iterator[bytes]:
     """What the registry or nginx wrote. Raises NotFound when the server was never started."""
-    found = containers.find(engine)
+    found = containers.find(engine, (role,))
     if role not in found:
-        raise NotFound("the registry server is not there", hint="`devreg registry up` starts it")
+        raise NotFound(f"there is no {role}", hint="`devreg registry up` and `devreg registry mirror up` start them")
     return containers.logs(engine, found[role].id, tail=tail, follow=follow)
 
 
@@ -129,7 +129,12 @@ def matches(existing: dict[str, Found], wanted: tuple[Container, ...]) -> bool:
 
 
 def exchange(
-    engine: Engine, existing: dict[str, Found], wanted: tuple[Container, ...], listen: Listen, listener: Listener
+    engine: Engine,
+    existing: dict[str, Found],
+    wanted: tuple[Container, ...],
+    listen: Listen,
+    listener: Listener,
+    network: str = definition.NETWORK,
 ) -> None:
     """Put the wanted containers where the existing are, which come back when the new ones do not answer.
 
@@ -138,8 +143,8 @@ def exchange(
     for container in wanted:
         containers.refuse_foreign(engine, container.name)
     _refuse_busy(engine, listen, existing)
-    network = networks.ensure_network(engine, definition.NETWORK)
-    for volume in definition.VOLUMES:
+    network = networks.ensure_network(engine, network)
+    for volume in sorted({volume for container in wanted for volume in container.mounts.values()}):
         networks.ensure_volume(engine, volume)
     containers.remove_leftovers(engine)
     created: list[str] = []
@@ -150,7 +155,7 @@ def exchange(
             listener(Step(f"starting {container.name} from {container.image}"))
             created.append(containers.create(engine, container, network))
             containers.start(engine, created[-1])
-        _wait_until_it_answers(engine, listen)
+        wait_until_it_answers(engine, listen, tuple(container.role for container in wanted))
     except BaseException:
         with uninterrupted():
             for id in created:
@@ -171,10 +176,11 @@ def _refuse_busy(engine: Engine, listen: Listen, existing: dict[str, Found]) -> 
         )
 
 
-def _wait_until_it_answers(engine: Engine, listen: Listen) -> None:
+def wait_until_it_answers(engine: Engine, listen: Listen, roles: tuple[Role, ...] = SERVER_ROLES) -> None:
+    """Return when reads are answered. Raises ServerError when a container stops, or after a minute."""
     deadline = time.monotonic() + _START_SECONDS
-    while not _answers(listen):
-        for found in containers.find(engine).values():
+    while not answers(listen):
+        for found in containers.find(engine, roles).values():
             if not found.running:
                 said = containers.last_line(engine, found.id)
                 raise ServerError(f"{found.name} stopped: {said}", hint="mend what it says, then run the command again")
@@ -186,7 +192,7 @@ def _wait_until_it_answers(engine: Engine, listen: Listen) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _answers(listen: Listen) -> bool:
+def answers(listen: Listen) -> bool:
     """Whether a read goes all the way through nginx to the registry."""
     address = Address.parse(f"http://{listen.address}")
     try:

@@ -29,8 +29,8 @@ def upgrade(
 ) -> Upgraded:
     """Fetch the images, those of the names it runs now for None, and run the server from them if they are others.
 
-    Requests of pushes are given `wait` seconds to end first; uploads go on afterwards. The old containers come back when
-    the new ones do not answer. Raises ServerError.
+    Requests of pushes are given `wait` seconds to end first; uploads go on afterwards. The old containers come back
+    when the new ones do not answer. Raises ServerError.
     """
     with server_locked():
         server = running(engine)

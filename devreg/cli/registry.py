@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli import registry_keep, registry_user
+from devreg.cli import registry_keep, registry_mirror, registry_user
 from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
 from devreg.model.server import ImagesFrom, Listen, ServerImages, memory
 from devreg.output import console, document, server_view, tables
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Run a registry: anybody may pull, users may push.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(registry_user.app, name="user")
+app.add_typer(registry_mirror.app, name="mirror")
 registry_keep.register(app)
 
 
@@ -27,10 +28,11 @@ def register(root: typer.Typer) -> None:
 
 
 class Role(str, Enum):
-    """Which of the two containers."""
+    """Which of the containers."""
 
     REGISTRY = "registry"
     NGINX = "nginx"
+    MIRROR = "mirror"
 
 
 @app.command()
@@ -127,13 +129,13 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def logs(
-    role: Annotated[Role, typer.Argument(help="Which of the two.")] = Role.REGISTRY,
+    role: Annotated[Role, typer.Argument(help="Which of them.")] = Role.REGISTRY,
     tail: Annotated[
         int | None, typer.Option("--tail", "-n", min=0, help="The last lines only.", show_default=False)
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
 ) -> None:
-    """What the registry, or the nginx in front of it, wrote."""
+    """What the registry, the nginx in front of it, or the mirror wrote."""
     from devreg.actions import serve
     from devreg.actions.reach import open_engine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import secrets
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,11 +17,12 @@ from docker.models.containers import Container as DockerContainer
 from devreg.engine.client import Engine
 from devreg.engine.errors import translated
 from devreg.model.errors import NotFound, RefusedOverwrite, ServerError
-from devreg.model.server import LABEL_DEFINITION, LABEL_ROLE, Container, Listen
+from devreg.model.server import LABEL_DEFINITION, LABEL_ROLE, SERVER_ROLES, Container, Listen
 
 # Any: the SDK's type stubs keep the name of this dict's type to themselves.
 _RESTART: Any = {"Name": "unless-stopped"}
 _STOP_SECONDS = 10
+_LAST_LINES = 50
 _SCRATCH = "size=64m"
 # What a container that is being replaced is called; one that is left of an interrupted run is worth nothing.
 _ASIDE = "-replaced"
@@ -63,9 +64,9 @@ class Found:
     listen: Listen | None
 
 
-def find(engine: Engine) -> dict[str, Found]:
-    """Our containers by role, running or not."""
-    return {found.role: found for found in _ours(engine) if not found.name.endswith(_ASIDE)}
+def find(engine: Engine, roles: Collection[str] = SERVER_ROLES) -> dict[str, Found]:
+    """Our containers of these roles, by role, running or not."""
+    return {found.role: found for found in _ours(engine) if found.role in roles and not found.name.endswith(_ASIDE)}
 
 
 def remove_leftovers(engine: Engine) -> bool:
@@ -109,7 +110,7 @@ def create(engine: Engine, container: Container, network: str) -> str:
         )
         try:
             for folder in container.file_folders:
-                created.put_archive(folder, _archive(_within(folder, container.files), mode=0o644))
+                created.put_archive(folder, _archive(_within(folder, container.files), mode=container.file_mode))
         except BaseException:
             created.remove(force=True, v=True)
             raise
@@ -206,9 +207,11 @@ def log_lines(engine: Engine, id: str, since: datetime) -> Iterator[str]:
 
 
 def last_line(engine: Engine, id: str) -> str:
-    """The last thing that a container said."""
-    text = b"".join(logs(engine, id, tail=5, follow=False)).decode(errors="replace")
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
+    """The last thing that a container said. Of a Go program that panicked why, rather than where."""
+    text = b"".join(logs(engine, id, tail=_LAST_LINES, follow=False)).decode(errors="replace")
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    panicked = [line for line in said if line.startswith("panic: ")]
+    return [*said, *panicked[-1:]][-1] if said else "it said nothing"
 
 
 def publisher(engine: Engine, listen: Listen) -> str | None:

@@ -188,6 +188,19 @@ class Upgraded:
 
 
 @dataclass(frozen=True)
+class MirrorState:
+    """A mirror of a hub. `line` is what the daemon.json of its engines has to say, None where it never was started."""
+
+    running: bool
+    healthy: bool
+    address: str | None
+    hub: str | None
+    username: str | None
+    volume: str | None
+    line: str | None
+
+
+@dataclass(frozen=True)
 class ServerUp:
     """What `registry up` did. `password` is set only when it was generated now, to be shown once."""
 

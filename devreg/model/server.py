@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Literal
 
@@ -21,7 +21,8 @@ _MEMORY = re.compile(r"(\d{1,15})([kmg]?)b?", re.ASCII)
 _MEMORY_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 _LEAST_MEMORY = 64 * 2**20
 
-Role = Literal["registry", "nginx"]
+Role = Literal["registry", "nginx", "mirror"]
+SERVER_ROLES: tuple[Role, ...] = ("registry", "nginx")
 
 
 @dataclass(frozen=True)
@@ -97,16 +98,27 @@ class ServerImages:
 
 
 @dataclass(frozen=True)
+class Hub:
+    """A registry that another one mirrors: its URL, and who that one is there, nobody for None."""
+
+    url: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Store:
     """The registry program: the folder of its data, and where it listens for nginx (`net` is tcp or unix).
 
     `debug`: where it tells how many requests are under way, for nobody but those in its container.
+    `hub`: where what it lacks is fetched from.
     """
 
     folder: str
     net: Literal["tcp", "unix"]
     address: str
     debug: str | None = None
+    hub: Hub | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +173,7 @@ class Container:
     capabilities: tuple[str, ...] = ()
     memory: int | None = None
     processes: int = 4096
+    file_mode: int = 0o644
 
     @property
     def file_folders(self) -> tuple[str, ...]:

@@ -8,7 +8,10 @@ that only these two containers share, and on no port: not even a program on the 
 
 from __future__ import annotations
 
-from devreg.model.server import Container, Front, Listen, NginxProcess, ServerImages, Store
+import json
+import re
+
+from devreg.model.server import Container, Front, Hub, Listen, NginxProcess, ServerImages, Store
 from devreg.server import texts
 
 HUB_IMAGES = ServerImages("registry:2", "nginx:stable-alpine")
@@ -19,6 +22,8 @@ NETWORK = "devreg_registry"
 DATA_VOLUME = "devreg_registry"
 SOCKET_VOLUME = "devreg_socket"
 USERS_VOLUME = "devreg_users"
+MIRROR_VOLUME = "devreg_mirror"
+MIRROR_NETWORK = "devreg_mirror"
 VOLUMES = (DATA_VOLUME, SOCKET_VOLUME, USERS_VOLUME)
 
 USERS_FILE = "/etc/devreg/users/htpasswd"
@@ -30,8 +35,8 @@ PAUSE_FILE = f"{SHARED_FOLDER}/pause"
 DATA_FOLDER = "/var/lib/registry"
 CONFIG_FILE = "/etc/devreg/registry.yml"
 DEBUG = "127.0.0.1:5001"
-# A pause has ended with the one that asked for it. The secret is what uploads are known by: with the same one they go on
-# after a restart, and after an upgrade.
+# A pause has ended with the one that asked for it. The secret is what uploads are known by: with the same one they go
+# on after a restart, and after an upgrade.
 _SECRET = f"{SHARED_FOLDER}/secret"
 _PREPARE = (
     f"rm -f {PAUSE_FILE}.*; umask 0077; "
@@ -39,6 +44,8 @@ _PREPARE = (
     f"umask 0007; export REGISTRY_HTTP_SECRET=$(cat {_SECRET})"
 )
 _NGINX_PORT = 5000
+_MIRROR_PORT = 5000
+_PROXY = re.compile(r'^  (remoteurl|username|password): (".*")$', re.MULTILINE)
 _NGINX_PROCESS = NginxProcess(
     user="nginx", pid_file="/run/nginx.pid", error_log="/dev/stderr", access_log="/dev/stdout"
 )
@@ -89,6 +96,29 @@ def containers(listen: Listen, images: ServerImages, memory: int | None = None) 
         memory=memory,
     )
     return registry, nginx
+
+
+def mirror(listen: Listen, image: str, hub: Hub, memory: int | None = None) -> Container:
+    """A registry that fetches from a hub what it is asked for, and keeps it. Nobody can push to it."""
+    store = Store(folder=DATA_FOLDER, net="tcp", address=f":{_MIRROR_PORT}", hub=hub)
+    return Container(
+        role="mirror",
+        name="devreg-mirror",
+        image=image,
+        command=("/bin/sh", "-c", f"{_heap(memory)}exec registry serve {CONFIG_FILE}"),
+        mounts={DATA_FOLDER: MIRROR_VOLUME},
+        files={CONFIG_FILE: texts.registry(store)},
+        file_mode=0o600,
+        publish=listen,
+        inner_port=_MIRROR_PORT,
+        memory=memory,
+    )
+
+
+def hub_of(config: str) -> Hub | None:
+    """The hub, with its credentials, that the configuration of a mirror names; None when it names none."""
+    found = {key: json.loads(value) for key, value in _PROXY.findall(config)}
+    return Hub(found["remoteurl"], found.get("username"), found.get("password")) if "remoteurl" in found else None
 
 
 def _heap(memory: int | None) -> str:

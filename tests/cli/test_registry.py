@@ -244,14 +244,14 @@ def _first_cannot_be_filled(fake: FakeEngine, _monkeypatch: pytest.MonkeyPatch) 
 
 def _nobody_answers(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devreg.actions.serve._START_SECONDS", 0.01)
-    monkeypatch.setattr("devreg.actions.serve._answers", lambda _listen: False)
+    monkeypatch.setattr("devreg.actions.serve.answers", lambda _listen: False)
 
 
 def _ctrl_c(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("devreg.actions.serve._wait_until_it_answers", interrupted)
+    monkeypatch.setattr("devreg.actions.serve.wait_until_it_answers", interrupted)
 
 
 @pytest.mark.parametrize(
