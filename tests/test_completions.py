@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parents[1] / "completions"
 SCRIPTS: dict[Shell, str] = {"bash": "devreg.bash", "zsh": "_devreg", "fish": "devreg.fish", "powershell": "devreg.ps1"}
 # What help calls the words that only the user knows.
 FREE = {
-    *("ADDR:PORT", "GLOB", "KIND", "N", "NAME", "OS/ARCH", "SECONDS", "SHA256", "TAG", "TAG...", "TAIL"),
+    *("ADDR:PORT", "AGE", "GLOB", "KIND", "N", "NAME", "OS/ARCH", "SECONDS", "SHA256", "TAG", "TAG...", "TAIL", "URL"),
     *("TEMPLATE", "TIME", "VALUE"),
 }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Run a registry: anybody may pull, users may push.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(registry_user.app, name="user")
 app.add_typer(registry_mirror.app, name="mirror")
-registry_keep.register(app)
+registry_keep.add_to(app)
 
 
 def register(root: typer.Typer) -> None:

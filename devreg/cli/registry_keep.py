@@ -23,7 +23,7 @@ Wait = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
+def add_to(app: typer.Typer) -> None:
     """Add this file's commands to `devreg registry`."""
     app.command()(gc)
     app.command()(backup)

@@ -35,11 +35,11 @@ PAUSE_FILE = f"{SHARED_FOLDER}/pause"
 DATA_FOLDER = "/var/lib/registry"
 CONFIG_FILE = "/etc/devreg/registry.yml"
 DEBUG = "127.0.0.1:5001"
-# A pause has ended with the one that asked for it. The secret is what uploads are known by: with the same one they go
-# on after a restart, and after an upgrade.
+# A pause has ended with the one that asked for it, and so have its lists. The secret is what uploads are known by: with
+# the same one they go on after a restart, and after an upgrade.
 _SECRET = f"{SHARED_FOLDER}/secret"
 _PREPARE = (
-    f"rm -f {PAUSE_FILE}.*; umask 0077; "
+    f"rm -f {PAUSE_FILE}.* {SHARED_FOLDER}/list.*; umask 0077; "
     f"[ -s {_SECRET} ] || busybox head -c 24 /dev/urandom | busybox base64 > {_SECRET}; "
     f"umask 0007; export REGISTRY_HTTP_SECRET=$(cat {_SECRET})"
 )
@@ -72,11 +72,7 @@ def containers(listen: Listen, images: ServerImages, memory: int | None = None) 
         name="devreg-registry",
         image=images.registry,
         # Group and umask open the socket to nginx's workers, and to nobody else.
-        command=(
-            "/bin/sh",
-            "-c",
-            f"umask 0007; rm -f {PAUSE_FILE}.*; {_heap(memory)}exec registry serve {CONFIG_FILE}",
-        ),
+        command=("/bin/sh", "-c", f"{_PREPARE}; {_heap(memory)}exec registry serve {CONFIG_FILE}"),
         user=f"0:{NGINX_GID}",
         mounts={DATA_FOLDER: DATA_VOLUME, SHARED_FOLDER: SOCKET_VOLUME},
         files={CONFIG_FILE: texts.registry(store)},

@@ -107,11 +107,19 @@ def test_status(run: Run, up: ScriptedServer) -> None:
         "images": {"nginx": "nginx:stable-alpine", "registry": "registry:2"},
         "users": ["alice"],
         "volume": DATA_VOLUME,
+        "free": 9000,
+        "used": 7168,
+        "repositories": 2,
+        "uploads": [{"repository": "app", "id": "id-1", "size": 500, "idle": 3}],
+        "certificate_expires": None,
     }
     lines = dict(line.split("\t") for line in run("registry", "status").out.splitlines())
     assert lines["state"] == "healthy"
     assert lines["address"] == up.host
     assert lines["users"] == "alice"
+    assert lines["disk"] == "7.2 kB used, 9.0 kB free"
+    assert lines["repositories"] == "2"
+    assert lines["uploads in flight"] == "1 (500 B; idle for up to 3 s)"
 
 
 @pytest.mark.usefixtures("fake")
@@ -125,6 +133,11 @@ def test_status_of_nothing(run: Run) -> None:
         "images": {},
         "users": [],
         "volume": None,
+        "free": None,
+        "used": None,
+        "repositories": None,
+        "uploads": None,
+        "certificate_expires": None,
     }
 
 

@@ -10,7 +10,7 @@ from tests.live.conftest import Server, free_port, start_server
 from tests.live.lab.devreg import Devreg
 from tests.live.lab.engine import Engine
 from tests.live.lab.front import front
-from tests.live.lab.plain_registry import plain_registry, recipe
+from tests.live.lab.plain_registry import plain_registry
 from tests.live.lab.run import run
 from tests.live.lab.wire import MANIFEST, Wire, basic
 
@@ -79,6 +79,7 @@ def test_a_user_of_the_hub_is_kept_where_nobody_sees_it(
             assert HUB_PASSWORD not in str(mirror.attrs)
             assert HUB_PASSWORD not in mirror.logs().decode()
             _, output = mirror.exec_run(["ls", "-l", "/etc/devreg/registry.yml"])
+            assert isinstance(output, bytes)
             assert output.startswith(b"-rw-------")
 
 

@@ -6,7 +6,6 @@ from contextlib import closing
 from io import BytesIO
 from threading import Thread
 
-import docker
 import pytest
 
 from tests.live.conftest import Server, client, free_port, start_server
@@ -33,8 +32,7 @@ def built(engine: Engine, tag: str, change: str) -> str:
 
 def ids(engine: Engine) -> dict[str, str]:
     with client(engine) as sdk:
-        found: list[docker.models.containers.Container] = sdk.containers.list(all=True)
-        return {str(each.name): str(each.attrs["Image"]) for each in found}
+        return {str(each.name): str(each.attrs["Image"]) for each in sdk.containers.list(all=True)}
 
 
 def test_a_new_image_takes_over_and_uploads_go_on(up: Server, root: Devreg) -> None:
