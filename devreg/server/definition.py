@@ -3,7 +3,8 @@
     clients ──TCP──▶ nginx ──unix socket──▶ registry ──▶ volume devreg_registry
 
 nginx decides who may write; the registry believes whoever reaches it. It therefore listens on a unix socket in a volume
-that only these two containers share, and on no port: not even a program on the same machine can go around nginx.
+that only these two containers share, and on no port: not even a program on the same machine can go around nginx. On its
+container's own loopback it tells how many requests are under way, and nothing else.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """A mirror of a real registry: what was pulled through it once is there when the hub is gone."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -42,6 +43,7 @@ def test_what_was_pulled_once_is_there_without_the_hub(
         assert root.ok(*up, "--json").document["changed"] is False
         assert "lab/app" in _pulled(listen, "lab/app", tmp_path / "with")
         assert Wire(listen)("POST", "/v2/lab/app/blobs/uploads/").status == 405
+        _until_kept(machine, 3)
     assert "lab/app" in _pulled(listen, "lab/app", tmp_path / "without")
     assert Wire(listen)("GET", "/v2/lab/never/manifests/1", {"Accept": MANIFEST}).status == 404
     assert "lab/app" in root.ok("registry", "logs", "mirror").stdout
@@ -51,6 +53,15 @@ def test_what_was_pulled_once_is_there_without_the_hub(
     root.ok("registry", "mirror", "down")
     with closing(machine.client()) as sdk:
         assert [str(each.name) for each in sdk.volumes.list() if "mirror" in str(each.name)] == ["devreg_mirror"]
+
+
+def _until_kept(machine: Engine, count: int) -> None:
+    """Wait for a mirror's blobs: it keeps them beside answering, and is done a moment after the client."""
+    blobs = machine.root / "data/volumes/devreg_mirror/_data/docker/registry/v2/blobs"
+    deadline = time.monotonic() + 30
+    while len(list(blobs.glob("sha256/*/*/data"))) < count:
+        assert time.monotonic() < deadline, "the mirror does not keep them"
+        time.sleep(0.1)
 
 
 def _pulled(address: str, name: str, to: Path) -> str:

@@ -69,5 +69,10 @@ def test_results_within_results_become_plain(capsys: pytest.CaptureFixture[str])
             "images": {"nginx": "n:1"},
             "users": ["alice"],
             "volume": None,
+            "free": None,
+            "used": None,
+            "repositories": None,
+            "uploads": None,
+            "certificate_expires": None,
         },
     }
