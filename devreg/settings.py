@@ -63,6 +63,13 @@ def _listen(text: str) -> str:
     return str(Listen.parse(text))
 
 
+def _memory(text: str) -> int | None:
+    """Bytes, None for no limit. Raises UsageError."""
+    from devreg.model.server import memory
+
+    return memory(text)
+
+
 def _image(text: str) -> str:
     """An image's name. Raises UsageError."""
     from devreg.model.reference import Reference
@@ -80,6 +87,7 @@ SETTINGS = {
         Setting("listen", "127.0.0.1:5000", _listen, "where `registry up` is published"),
         Setting("registry_image", "registry:2", _image, "the image of the registry that `registry up` runs"),
         Setting("nginx_image", "nginx:stable-alpine", _image, "the image of the nginx in front of it"),
+        Setting("memory", "1g", _memory, "what each container of the server may use; `none` for no limit"),
     )
 }
 

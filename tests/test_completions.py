@@ -22,8 +22,8 @@ FOLDER = Path(__file__).parents[1] / "completions"
 SCRIPTS: dict[Shell, str] = {"bash": "devreg.bash", "zsh": "_devreg", "fish": "devreg.fish", "powershell": "devreg.ps1"}
 # What help calls the words that only the user knows.
 FREE = {
-    *("ADDR:PORT", "CERT,KEY|off", "GLOB", "KIND", "N", "NAME", "OS/ARCH", "SECONDS", "SERVER:/PATH", "SHA256", "TAG"),
-    *("TAIL", "TEMPLATE", "TIME", "URL", "VALUE", "self-signed|CERT,KEY|off"),
+    *("ADDR:PORT", "AGE", "CERT,KEY|off", "GLOB", "KIND", "N", "NAME", "OS/ARCH", "SECONDS", "SERVER:/PATH", "SHA256"),
+    *("TAG", "TAIL", "TEMPLATE", "TIME", "URL", "VALUE", "self-signed|CERT,KEY|off"),
 }
 
 

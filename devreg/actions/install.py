@@ -11,9 +11,9 @@ from pathlib import Path
 from devreg.actions import install_change, render
 from devreg.actions.install_change import Goal
 from devreg.actions.server_images import ensure
+from devreg.actions.server_lock import server_locked
 from devreg.engine.client import Engine
 from devreg.host import files, kept_files, own_address, ports, system_nginx, system_units
-from devreg.host.files import locked
 from devreg.host.install_record import Before, InstallRecord, Put
 from devreg.host.kept_files import Kept
 from devreg.host.state import state_folder
@@ -30,7 +30,6 @@ from devreg.registry.client import connect
 from devreg.server import certificates, htpasswd, targets
 from devreg.server.targets import REGISTRY, UNIT, USERS_FILE
 
-LOCK = "server.lock"
 _ON = UnitState(enabled=True, active=True)
 _START_SECONDS = 60
 _FRONT_SECONDS = 15
@@ -70,7 +69,7 @@ def install(engine: Engine, wish: Wish, listener: Listener) -> Installed:
     refuse_unfit(engine)
     _check_certificate(wish.site)
     record = InstallRecord(state_folder())
-    with locked(state_folder() / LOCK):
+    with server_locked():
         install_change.recover(engine, record, listener)
         group = kept_files.group_id(system_nginx.workers_group())
         images = ensure(engine, wish.site.images, wish.images_from, listener, roles=("registry",))

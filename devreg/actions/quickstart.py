@@ -42,7 +42,8 @@ SERVER, SERVER_IMAGES, RUNTIME, USER, LOGIN, TRUST = "server", "server_images", 
 
 @dataclass(frozen=True)
 class Choices:
-    """What the tour is told: where to listen, what to run, who pushes, how many seconds to wait for answers.
+    """What the tour is told: where to listen, what to run, who pushes, how many seconds to wait for answers, how
+    many bytes of memory each container may use.
 
     `listen_given` False: where the server is published already counts more than `listen`. `runtime`: what the server is
     to run in; without containers the tour uses no engine.
@@ -54,6 +55,7 @@ class Choices:
     images_from: ImagesFrom
     user: str
     timeout: float
+    memory: int | None
     runtime: Runtime = Runtime.AUTO
 
     @property
@@ -164,7 +166,11 @@ def _serve(server: Server, choices: Choices, record: Record, listener: Listener)
         _note_of_server(record, SERVER, "", server)
     if isinstance(server, Containers):
         _note_absent_images(server.engine, choices.hub, record)
-    wish = Wish(choices.listen, choices.listen, choices.hub, choices.images_from, choices.user, plain_http=True)
+    wish = Wish(
+        *(choices.listen, choices.listen, choices.hub, choices.images_from, choices.user),
+        memory=choices.memory,
+        plain_http=True,
+    )
     done = server.up(wish, listener)
     if record.entries.get(SERVER) == "":
         record.note(SERVER, server.identity())

@@ -8,19 +8,18 @@ from collections.abc import Iterator
 from devreg.actions import server_tls, server_up, users
 from devreg.actions.server_files import InContainer
 from devreg.actions.server_images import ensure
-from devreg.actions.server_up import LOCK, Settled, Wish, answers
+from devreg.actions.server_lock import server_locked
+from devreg.actions.server_up import Settled, Wish, answers
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found
 from devreg.host import ports
-from devreg.host.files import locked
 from devreg.host.signals import uninterrupted
-from devreg.host.state import state_folder
 from devreg.model import server_choices
 from devreg.model.errors import NotFound, RefusedOverwrite, ServerError
 from devreg.model.events import Listener, Step
 from devreg.model.results import ServerStatus, ServerUp
-from devreg.model.server import Container, Listen, ServerFile
+from devreg.model.server import SERVER_ROLES, Container, Listen, Role, ServerFile
 from devreg.model.server_choices import Choices
 from devreg.model.server_tls import Tls
 from devreg.server import definition
@@ -40,24 +39,25 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
     if not engine.is_local:
         raise ServerError(f"the engine at {engine.host} is not on this machine", hint="run the command on that machine")
     files = InContainer(engine)
-    with locked(state_folder() / LOCK):
+    with server_locked():
         existing = containers.find(engine)
-        settled = _settled(files, existing, wish, listener)
+        plan = settled(files, existing, wish, listener)
         images = ensure(engine, wish.images, wish.images_from, listener)
-        wanted = definition.containers(settled.listen, images, settled.choices, settled.authorities)
-        changed = not _matches(existing, wanted)
+        wanted = definition.containers(plan.listen, images, plan.choices, plan.authorities, wish.memory)
+        changed = not matches(existing, wanted)
         if changed:
-            _replace(engine, existing, wanted, settled, listener)
+            exchange(engine, existing, wanted, plan, listener)
         else:
-            _wait_until_it_answers(engine, settled.listen, settled.choices)
-            changed = server_tls.renew(files, settled.certificate, settled.current, listener)
+            wait_until_it_answers(engine, plan)
+            changed = server_tls.renew(files, plan.certificate, plan.current, listener)
         now = status(engine)
-        external = settled.choices.external_auth
+        external = plan.choices.external_auth
         first = (False, None) if external else users.first(files, wish.user, wish.password)
-    return server_up.outcome(wish, settled, now, first, listener, changed=changed)
+    return server_up.outcome(wish, plan, now, first, listener, changed=changed)
 
 
-def _settled(files: InContainer, existing: dict[str, Found], wish: Wish, listener: Listener) -> Settled:
+def settled(files: InContainer, existing: dict[str, Found], wish: Wish, listener: Listener) -> Settled:
+    """What is wished joined with what is there. Raises UsageError, ConfigUnusable."""
     if "nginx" not in existing:
         return server_up.settle(wish, None, Choices(), "", listener)
     current = files.read(ServerFile.CERTIFICATE)
@@ -75,7 +75,7 @@ def down(engine: Engine, *, volumes: bool, listener: Listener) -> bool:
 
     Volumes that devreg has not made stay.
     """
-    with locked(state_folder() / LOCK):
+    with server_locked():
         changed = containers.remove_leftovers(engine)
         for found in sorted(containers.find(engine).values(), key=lambda found: found.role):
             listener(Step(f"stopping {found.name}"))
@@ -111,32 +111,37 @@ def status(engine: Engine) -> ServerStatus:
 
 def logs(engine: Engine, role: str, *, tail: int | None, follow: bool) -> Iterator[bytes]:
     """What the registry or nginx wrote. Raises NotFound when the server was never started."""
-    found = containers.find(engine)
+    found = containers.find(engine, (role,))
     if role not in found:
-        raise NotFound("the registry server is not there", hint="`devreg registry up` starts it")
+        raise NotFound(f"there is no {role}", hint="`devreg registry up` and `devreg registry mirror up` start them")
     return containers.logs(engine, found[role].id, tail=tail, follow=follow)
 
 
-def _matches(existing: dict[str, Found], wanted: tuple[Container, ...]) -> bool:
+def matches(existing: dict[str, Found], wanted: tuple[Container, ...]) -> bool:
+    """Whether the containers are what is wanted, and run."""
     return all(
         (found := existing.get(container.role)) and found.running and found.fingerprint == container.fingerprint
         for container in wanted
     )
 
 
-def _replace(
+def exchange(
     engine: Engine,
     existing: dict[str, Found],
     wanted: tuple[Container, ...],
-    settled: Settled,
+    plan: Settled,
     listener: Listener,
+    network: str = definition.NETWORK,
 ) -> None:
-    """Put the wanted containers where the existing are, which come back when the new ones do not answer."""
+    """Put the wanted containers where the existing are, which come back when the new ones do not answer.
+
+    Raises ServerError with what the new ones said, RefusedOverwrite when something is in the way.
+    """
     for container in wanted:
         containers.refuse_foreign(engine, container.name)
-    _refuse_busy(engine, settled.listen, existing)
-    network = networks.ensure_network(engine, definition.NETWORK)
-    for volume in definition.VOLUMES:
+    _refuse_busy(engine, plan.listen, existing)
+    network = networks.ensure_network(engine, network)
+    for volume in sorted({volume for container in wanted for volume in container.mounts.values()}):
         networks.ensure_volume(engine, volume)
     containers.remove_leftovers(engine)
     created: list[str] = []
@@ -146,10 +151,10 @@ def _replace(
         for container in wanted:
             listener(Step(f"starting {container.name} from {container.image}"))
             created.append(containers.create(engine, container, network))
-            if settled.certificate and container.role == "nginx":
-                containers.put_secret(engine, created[-1], definition.TLS_FILE, settled.certificate.pem)
+            if plan.certificate and container.role == "nginx":
+                containers.put_secret(engine, created[-1], definition.TLS_FILE, plan.certificate.pem)
             containers.start(engine, created[-1])
-        _wait_until_it_answers(engine, settled.listen, settled.choices)
+        wait_until_it_answers(engine, plan, tuple(container.role for container in wanted))
     except BaseException:
         with uninterrupted():
             for id in created:
@@ -170,16 +175,17 @@ def _refuse_busy(engine: Engine, listen: Listen, existing: dict[str, Found]) -> 
         )
 
 
-def _wait_until_it_answers(engine: Engine, listen: Listen, choices: Choices) -> None:
+def wait_until_it_answers(engine: Engine, plan: Settled, roles: tuple[Role, ...] = SERVER_ROLES) -> None:
+    """Return when reads are answered. Raises ServerError when a container stops, or after a minute."""
     deadline = time.monotonic() + _START_SECONDS
-    while not answers(listen, choices):
-        for found in containers.find(engine).values():
+    while not answers(plan.listen, plan.choices):
+        for found in containers.find(engine, roles).values():
             if not found.running:
                 said = containers.last_line(engine, found.id)
                 raise ServerError(f"{found.name} stopped: {said}", hint="mend what it says, then run the command again")
         if time.monotonic() > deadline:
             raise ServerError(
-                f"the registry does not answer at {listen.address} within {_START_SECONDS} s",
+                f"the registry does not answer at {plan.listen.address} within {_START_SECONDS} s",
                 hint="does a firewall or a proxy stand between? `devreg registry logs nginx` shows what arrives",
             )
         time.sleep(_POLL_SECONDS)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from devreg.actions import serve
 from devreg.actions.server_files import InContainer
+from devreg.actions.server_lock import server_locked
 from devreg.actions.server_record import RECORD, RUNTIME
-from devreg.actions.server_up import LOCK, Wish
+from devreg.actions.server_up import Wish
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
-from devreg.host.files import locked
-from devreg.host.state import Record, state_folder
+from devreg.host.state import Record
 from devreg.model.events import Listener
 from devreg.model.results import ServerStatus, ServerUp
 from devreg.model.server import Listen
@@ -36,14 +36,14 @@ class Containers:
     def up(self, wish: Wish, listener: Listener) -> ServerUp:
         """Run the server, see `serve.up`."""
         done = serve.up(self.engine, wish, listener)
-        with locked(state_folder() / LOCK):
+        with server_locked():
             Record(RECORD).note(RUNTIME, self.runtime.value)
         return done
 
     def down(self, *, volumes: bool, listener: Listener) -> bool:
         """Remove the containers, with `volumes` the data and the users too. True when any was there."""
         changed = serve.down(self.engine, volumes=volumes, listener=listener)
-        with locked(state_folder() / LOCK):
+        with server_locked():
             if volumes and (record := Record(RECORD)).entries.get(RUNTIME) == self.runtime.value:
                 record.forget(RUNTIME)
         return changed

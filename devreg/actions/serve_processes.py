@@ -14,10 +14,10 @@ from pathlib import Path
 from devreg.actions import server_record, server_tls, server_up, users
 from devreg.actions.process_change import Change
 from devreg.actions.server_files import InFolder
+from devreg.actions.server_lock import server_locked
 from devreg.actions.server_record import APPLIED, CHECKER, CHOICES, FOLDER, LISTEN, RECORD, RUNTIME
-from devreg.actions.server_up import LOCK, Settled, Wish, answers
+from devreg.actions.server_up import Settled, Wish, answers
 from devreg.host import log_files, server_place, server_programs
-from devreg.host.files import locked
 from devreg.host.state import Record, state_folder
 from devreg.model.errors import NotFound, RefusedOverwrite
 from devreg.model.events import Listener, Step
@@ -48,7 +48,7 @@ class Processes:
     def up(self, wish: Wish, listener: Listener) -> ServerUp:
         """Run the server, see `serve.up`. Raises RefusedOverwrite also while it runs in another folder."""
         server_up.check(wish)
-        with locked(state_folder() / LOCK):
+        with server_locked():
             self._refuse_second()
             settled = self._settled(wish, listener)
             Record(RECORD).sweep()
@@ -66,7 +66,7 @@ class Processes:
 
     def down(self, *, volumes: bool, listener: Listener) -> bool:
         """Stop it, with `volumes` also delete the data, the users and the programs that were fetched."""
-        with locked(state_folder() / LOCK):
+        with server_locked():
             listener(Step(f"stopping the registry in {self.place.folder}"))
             changed = server_record.supervisor(self.place).stop()
             if volumes:

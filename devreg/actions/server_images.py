@@ -52,6 +52,26 @@ def ensure(
     return hub
 
 
+def renew(engine: Engine, names: ServerImages, listener: Listener) -> None:
+    """Have the newest images of these names in the engine: pulled, or built from packages again.
+
+    One that cannot be pulled and is in the engine, as after `docker load`, is taken as it is. Raises ServerError.
+    """
+    for name in sorted({names.registry, names.nginx}):
+        if name == PACKAGES_IMAGE:
+            _build(engine, listener, anew=True)
+            continue
+        listener(Step(f"pulling {name}"))
+        reference = Reference.parse(name)
+        credentials = stored.lookup(reference.registry) if reference.registry else None
+        try:
+            images.pull(engine, reference, credentials, listener)
+        except DevregError as error:
+            if not images.exists(engine, name):
+                raise ServerError(error.message, hint="bring it into the engine (`docker load`)") from error
+            listener(Warn(f"{error.message}; going on with the {name} that the engine has"))
+
+
 def _pull(engine: Engine, names: Sequence[str], listener: Listener) -> None:
     for image in names:
         if not images.exists(engine, image):
@@ -61,8 +81,8 @@ def _pull(engine: Engine, names: Sequence[str], listener: Listener) -> None:
             images.pull(engine, name, credentials, listener)
 
 
-def _build(engine: Engine, listener: Listener) -> None:
-    if images.exists(engine, PACKAGES_IMAGE):
+def _build(engine: Engine, listener: Listener, *, anew: bool = False) -> None:
+    if images.exists(engine, PACKAGES_IMAGE) and not anew:
         return
     if not packages.available():
         raise ServerError(

@@ -17,7 +17,6 @@ from devreg.model.tls import connection
 from devreg.registry.client import connect
 from devreg.server import htpasswd
 
-LOCK = "server.lock"
 _HTTPS = 443
 
 
@@ -27,7 +26,8 @@ class Wish:
 
     `user` is made when there are no users yet, with `password`, or a generated one for None. `tls`, `domains` and the
     `external_auth` URL (with the file of its authorities): None or () leave what the server was told before; a URL of
-    `off` takes it away. `plain_http`: whether passwords may cross the network in the clear.
+    `off` takes it away. `plain_http`: whether passwords may cross the network in the clear. `memory`: the bytes
+    that each container may use, None for all there are.
     """
 
     listen: Listen | None
@@ -41,6 +41,7 @@ class Wish:
     external_auth: str | None = None
     external_auth_ca: str | None = None
     plain_http: bool = False
+    memory: int | None = None
 
 
 @dataclass(frozen=True)

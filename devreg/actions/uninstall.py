@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from devreg.actions import install_change
-from devreg.actions.install import LOCK, refuse_unfit
+from devreg.actions.install import refuse_unfit
 from devreg.actions.install_change import Goal
+from devreg.actions.server_lock import server_locked
 from devreg.engine import networks
 from devreg.engine.client import Engine
 from devreg.host import kept_files, system_nginx, system_units
-from devreg.host.files import locked
 from devreg.host.install_record import InstallRecord, Put
 from devreg.host.kept_files import Kept
 from devreg.host.state import state_folder
@@ -27,7 +27,7 @@ def uninstall(engine: Engine, *, volumes: bool, listener: Listener) -> Uninstall
     """
     refuse_unfit(engine)
     record = InstallRecord(state_folder())
-    with locked(state_folder() / LOCK):
+    with server_locked():
         install_change.recover(engine, record, listener)
         put = record.installed()
         if put is None:

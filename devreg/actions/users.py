@@ -17,7 +17,7 @@ _LOCK = "users.lock"
 
 def names(files: ServerFiles) -> tuple[str, ...]:
     """The users, sorted. Raises ServerError when the server is not there."""
-    return htpasswd.users(files.read(ServerFile.USERS))
+    return htpasswd.users(text(files))
 
 
 def rules(files: ServerFiles) -> dict[str, tuple[str, ...]]:
@@ -38,6 +38,16 @@ def add(files: ServerFiles, name: str, password: str, push: tuple[str, ...] | No
         return changed if push is None else htpasswd.with_rules(changed, name, push)
 
     return name not in htpasswd.users(_change(files, change))
+
+
+def text(files: ServerFiles) -> str:
+    """The users, their rules and their passwords' hashes. Raises ServerError when the server is not there."""
+    return files.read(ServerFile.USERS)
+
+
+def replace_all(files: ServerFiles, text: str) -> None:
+    """Have the users of `text`, and no others. Raises ServerError when the server does not run."""
+    _exchange(files, lambda _before: text)
 
 
 def set_password(files: ServerFiles, name: str, password: str) -> None:
@@ -76,12 +86,21 @@ def first(files: ServerFiles, name: str, password: str | None) -> tuple[bool, st
 
 
 def _change(files: ServerFiles, change: Callable[[str], str]) -> str:
+    """As `_exchange`, where the users count at all. Raises ServerError."""
+    if service := files.choices.external_auth:
+        raise ServerError(
+            f"{service} says who may push, not the registry's own users",
+            hint="make the change there, or `devreg registry up --external-auth off`",
+        )
+    return _exchange(files, change)
+
+
+def _exchange(files: ServerFiles, change: Callable[[str], str]) -> str:
     """Change the users' file, again if somebody else did so meanwhile; gives the text before. Raises ServerError.
 
     The rules go first: nobody is let in who is not yet held to them. They go again by what is there in the end, which
     another devreg (on another machine, or another user's) may have changed.
     """
-    _refuse_external(files)
     with locked(state_folder() / _LOCK):
         for _ in range(_TRIES):
             before = files.read(ServerFile.USERS)
@@ -109,11 +128,3 @@ def _enforce(files: ServerFiles, text: str) -> None:
 
 def _busy() -> ServerError:
     return ServerError("the users are being changed all the time", hint="run the command again")
-
-
-def _refuse_external(files: ServerFiles) -> None:
-    if service := files.choices.external_auth:
-        raise ServerError(
-            f"{service} says who may push, not the registry's own users",
-            hint="make the change there, or `devreg registry up --external-auth off`",
-        )

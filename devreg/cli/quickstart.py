@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devreg.cli.options import Json, Yes, agreed, own_name, settings, timeout
-from devreg.model.server import ImagesFrom, Listen, ServerImages
+from devreg.model.server import ImagesFrom, Listen, ServerImages, memory
 from devreg.model.server_processes import Runtime
 from devreg.output import console, document, tables
 from devreg.settings import Value
@@ -54,7 +54,9 @@ def _tour(listen: Value, images_from: ImagesFrom, runtime: Runtime, yes: bool, a
 
     hub = ServerImages(settings.get("registry_image").value, settings.get("nginx_image").value)
     choices = action.Choices(
-        Listen.parse(listen.value), listen.source != "default", hub, images_from, own_name(), timeout(), runtime
+        *(Listen.parse(listen.value), listen.source != "default", hub, images_from, own_name(), timeout()),
+        memory=memory(settings.get("memory").value),
+        runtime=runtime,
     )
     if lines := action.plan(choices):
         _announce("this will:", lines)

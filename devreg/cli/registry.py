@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli import registry_files, registry_install, registry_options, registry_user
+from devreg.cli import (
+    registry_files,
+    registry_install,
+    registry_keep,
+    registry_mirror,
+    registry_options,
+    registry_user,
+)
 from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, settings
 from devreg.model import server_choices
-from devreg.model.server import ImagesFrom, Listen, ServerImages
+from devreg.model.server import ImagesFrom, Listen, ServerImages, memory
 from devreg.model.server_processes import Runtime
-from devreg.output import console, document, tables
+from devreg.output import console, document, server_view, tables
 
 if TYPE_CHECKING:
     from devreg.model.results import ServerUp
@@ -24,6 +31,8 @@ app.add_typer(registry_user.app, name="user")
 app.command()(registry_files.render)
 app.command()(registry_install.install)
 app.command()(registry_install.uninstall)
+app.add_typer(registry_mirror.app, name="mirror")
+registry_keep.add_to(app)
 
 
 def register(root: typer.Typer) -> None:
@@ -32,10 +41,11 @@ def register(root: typer.Typer) -> None:
 
 
 class Role(str, Enum):
-    """Which of the two."""
+    """Which of the containers."""
 
     REGISTRY = "registry"
     NGINX = "nginx"
+    MIRROR = "mirror"
 
 
 @app.command()
@@ -83,6 +93,7 @@ def up(
         external_auth=None if external_auth is None else server_choices.external_auth(external_auth),
         external_auth_ca=external_auth_ca and str(Path(external_auth_ca).absolute()),
         plain_http=plain_http,
+        memory=memory(settings.get("memory").value),
     )
     with reporting() as listener:
         done = server_runtime.wanted(runtime, data, listener).up(wish, listener)
@@ -141,31 +152,25 @@ def down(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """How the registry is."""
-    from devreg.actions import server_runtime
+    """How the registry is, and how much is in it."""
+    from devreg.actions import server_runtime, server_state
 
-    state = server_runtime.present().status()
+    state = server_state.state(server_runtime.present())
     if as_json:
         document.success("registry status", state)
-        return
-    word = "healthy" if state.healthy else "running, but does not answer" if state.running else "not running"
-    rows = [("state", word), ("address", state.address or "-"), ("runs in", state.runtime)]
-    rows += [(f"{role} image", image) for role, image in state.images.items()]
-    rows += [("TLS", f"{state.tls}, until {state.certificate_ends[:10]}" if state.certificate_ends else state.tls)]
-    data = f"folder {state.folder}" if state.folder else f"volume {state.volume}" if state.volume else "-"
-    rows += [("users", state.external_auth or ", ".join(state.users) or "-"), ("data", data)]
-    tables.pairs(rows)
+    else:
+        tables.pairs(server_view.rows(state))
 
 
 @app.command()
 def logs(
-    role: Annotated[Role, typer.Argument(help="Which of the two.")] = Role.REGISTRY,
+    role: Annotated[Role, typer.Argument(help="Which of them.")] = Role.REGISTRY,
     tail: Annotated[
         int | None, typer.Option("--tail", "-n", min=0, help="The last lines only.", show_default=False)
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
 ) -> None:
-    """What the registry, or the nginx in front of it, wrote."""
+    """What the registry, the nginx in front of it, or the mirror wrote."""
     from devreg.actions import server_runtime
 
     for chunk in server_runtime.present().logs(role.value, tail=tail, follow=follow):

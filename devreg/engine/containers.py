@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import secrets
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -16,11 +17,13 @@ from docker.models.containers import Container as DockerContainer
 from devreg.engine.client import Engine
 from devreg.engine.errors import translated
 from devreg.model.errors import NotFound, RefusedOverwrite, ServerError
-from devreg.model.server import LABEL_CHOICES, LABEL_DEFINITION, LABEL_ROLE, Container, Listen
+from devreg.model.server import LABEL_CHOICES, LABEL_DEFINITION, LABEL_ROLE, SERVER_ROLES, Container, Listen
 
 # Any: the SDK's type stubs keep the name of this dict's type to themselves.
 _RESTART: Any = {"Name": "unless-stopped"}
 _STOP_SECONDS = 10
+_LAST_LINES = 50
+_SCRATCH = "size=64m"
 # What a container that is being replaced is called; one that is left of an interrupted run is worth nothing.
 _ASIDE = "-replaced"
 
@@ -46,21 +49,25 @@ _translated = partial(translated, refused=ServerError)
 
 @dataclass(frozen=True)
 class Found:
-    """A container of ours as the engine has it now. `listen` is where it is published, None when it is not."""
+    """A container of ours as the engine has it now. `listen` is where it is published, None when it is not.
+
+    `image` is the name that it was made of, `image_id` what that name stood for then.
+    """
 
     id: str
     name: str
     role: str
     image: str
+    image_id: str
     fingerprint: str
     running: bool
     listen: Listen | None
     choices: str = ""
 
 
-def find(engine: Engine) -> dict[str, Found]:
-    """Our containers by role, running or not."""
-    return {found.role: found for found in _ours(engine) if not found.name.endswith(_ASIDE)}
+def find(engine: Engine, roles: Collection[str] = SERVER_ROLES) -> dict[str, Found]:
+    """Our containers of these roles, by role, running or not."""
+    return {found.role: found for found in _ours(engine) if found.role in roles and not found.name.endswith(_ASIDE)}
 
 
 def remove_leftovers(engine: Engine) -> bool:
@@ -89,6 +96,14 @@ def create(engine: Engine, container: Container, network: str) -> str:
             network=network,
             ports={f"{container.inner_port}/tcp": (listen.ip, listen.port)} if (listen := container.publish) else {},
             volumes={volume: {"bind": path, "mode": "rw"} for path, volume in container.mounts.items()},
+            # The engine puts no file into a read-only root: files get a nameless volume, which goes with the container.
+            mounts=[docker.types.Mount(folder, None, type="volume") for folder in container.file_folders],
+            read_only=True,
+            tmpfs=dict.fromkeys(container.scratch, _SCRATCH),
+            cap_drop=["ALL"],
+            cap_add=list(container.capabilities),
+            pids_limit=container.processes,
+            **_memory(container.memory),
             labels={
                 LABEL_ROLE: container.role,
                 LABEL_DEFINITION: container.fingerprint,
@@ -99,9 +114,10 @@ def create(engine: Engine, container: Container, network: str) -> str:
             log_config=docker.types.LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
         )
         try:
-            created.put_archive("/", _archive(container.files, mode=0o644))
+            for folder in container.file_folders:
+                created.put_archive(folder, _archive(_within(folder, container.files), mode=container.file_mode))
         except BaseException:
-            created.remove(force=True)
+            created.remove(force=True, v=True)
             raise
         return str(created.id)
 
@@ -140,7 +156,7 @@ def remove(engine: Engine, id: str) -> None:
         with _translated("remove a container"):
             container = engine.client.containers.get(id)
             container.stop(timeout=_STOP_SECONDS)
-            container.remove(force=True)
+            container.remove(force=True, v=True)
     except NotFound:
         return
 
@@ -159,8 +175,9 @@ def read(engine: Engine, id: str, path: str) -> str | None:
 
 def put_secret(engine: Engine, id: str, path: str, text: str) -> None:
     """Write a file that only root may read into a container, running or not: into its volume where one is mounted."""
+    folder, _, name = path.rpartition("/")
     with _translated(f"write {path}"):
-        _get(engine, id).put_archive("/", _archive({path: text}, mode=0o600))
+        _get(engine, id).put_archive(folder, _archive({name: text}, mode=0o600))
 
 
 def replace(engine: Engine, id: str, path: str, before: str, after: str, *, gid: int | None) -> bool:
@@ -172,9 +189,10 @@ def replace(engine: Engine, id: str, path: str, before: str, after: str, *, gid:
     container = _get(engine, id)
     token = secrets.token_hex(8)
     with _translated(f"write {path} in {container.name}"):
-        texts = {f"{path}.{token}.old": before, f"{path}.{token}.new": after}
+        folder, _, name = path.rpartition("/")
+        texts = {f"{name}.{token}.old": before, f"{name}.{token}.new": after}
         archive = _archive(texts, mode=0o600 if gid is None else 0o640, gid=gid or 0)
-        container.put_archive("/", archive)
+        container.put_archive(folder, archive)
         code, _ = container.exec_run(["sh", "-c", _SWAP, "sh", path, f"{path}.{token}"])
     if code not in (0, _SOMEBODY_WAS_FASTER):
         raise ServerError(f"could not replace {path} in {container.name}", hint="`devreg registry logs nginx`")
@@ -191,10 +209,22 @@ def logs(engine: Engine, id: str, *, tail: int | None, follow: bool) -> Iterator
         yield from container.logs(stream=True, follow=True, tail="all" if tail is None else tail)
 
 
+def log_lines(engine: Engine, id: str, since: datetime) -> Iterator[str]:
+    """The lines that a container wrote since then and that the engine has kept, as they come."""
+    container = _get(engine, id)
+    with _translated(f"read the logs of {container.name}"):
+        rest = b""
+        for chunk in container.logs(stream=True, follow=False, since=int(since.timestamp())):
+            *whole, rest = (rest + chunk).split(b"\n")
+            yield from (line.decode(errors="replace") for line in whole)
+
+
 def last_line(engine: Engine, id: str) -> str:
-    """The last thing that a container said."""
-    text = b"".join(logs(engine, id, tail=5, follow=False)).decode(errors="replace")
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
+    """The last thing that a container said. Of a Go program that panicked why, rather than where."""
+    text = b"".join(logs(engine, id, tail=_LAST_LINES, follow=False)).decode(errors="replace")
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    panicked = [line for line in said if line.startswith("panic: ")]
+    return [*said, *panicked[-1:]][-1] if said else "it said nothing"
 
 
 def publisher(engine: Engine, listen: Listen) -> str | None:
@@ -232,6 +262,7 @@ def _found(container: DockerContainer) -> Found:
         name=str(container.name),
         role=container.labels.get(LABEL_ROLE, ""),
         image=str(container.attrs["Config"]["Image"]),
+        image_id=str(container.attrs["Image"]),
         fingerprint=container.labels.get(LABEL_DEFINITION, ""),
         running=container.status == "running",
         listen=next(_bindings(container.attrs), None),
@@ -247,12 +278,22 @@ def _bindings(attrs: Mapping[str, Any]) -> Iterator[Listen]:
                 yield Listen(binding.get("HostIp") or "0.0.0.0", int(port))  # noqa: S104 - what the engine means by none
 
 
+def _memory(limit: int | None) -> dict[str, Any]:
+    """The SDK's words for a limit of memory; swap would only make what has run away slow."""
+    return {} if limit is None else {"mem_limit": limit, "memswap_limit": limit}
+
+
+def _within(folder: str, files: Mapping[str, str]) -> dict[str, str]:
+    """The files that lie in `folder`, by their names in it."""
+    return {path.rpartition("/")[2]: text for path, text in files.items() if path.rpartition("/")[0] == folder}
+
+
 def _archive(files: Mapping[str, str], *, mode: int, gid: int = 0) -> bytes:
-    """A tar of text files, for the engine to unpack at `/`."""
+    """A tar of text files, for the engine to unpack in a folder."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path, text in files.items():
-            member = tarfile.TarInfo(path.lstrip("/"))
+            member = tarfile.TarInfo(path)
             member.size, member.mode, member.gid = len(text.encode()), mode, gid
             archive.addfile(member, io.BytesIO(text.encode()))
     return buffer.getvalue()

@@ -105,12 +105,26 @@ class StepResult:
 
 
 @dataclass(frozen=True)
+class Upload:
+    """An upload that has no end yet: the repository, the bytes that came, and how many seconds ago the last did."""
+
+    repository: str
+    id: str
+    size: int
+    idle: int
+
+
+@dataclass(frozen=True)
 class ServerStatus:
     """The registry server as it is now. `address` is None when it was never started.
 
     `tls`: off, self-signed or given, with the time at which the certificate ends. `external_auth`: the URL that checks
     passwords, None where the registry's own `users` count. `runtime`: `containers`, whose data is in `volume`, or
     `processes`, whose data is in `folder`.
+
+    `free`, `used`: bytes of the disk that the data is on, and of the data. `repositories`: those with manifests.
+    `uploads`: those without an end. None for what is not known, as when the server does not run or is too large to be
+    counted in a few seconds.
     """
 
     running: bool
@@ -124,6 +138,74 @@ class ServerStatus:
     external_auth: str | None = None
     runtime: str = "containers"
     folder: str | None = None
+    free: int | None = None
+    used: int | None = None
+    repositories: int | None = None
+    uploads: tuple[Upload, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What `registry gc` freed, or would with `dry_run`: blobs without a manifest, uploads that nobody goes on with.
+
+    `freed`: bytes of both. `kept`, `kept_bytes`: blobs that no manifest needs yet, which a push may be about to.
+    `paused`: seconds for which no upload was begun.
+    """
+
+    dry_run: bool
+    blobs: int
+    uploads: int
+    freed: int
+    kept: int
+    kept_bytes: int
+    paused: float
+
+
+@dataclass(frozen=True)
+class BackedUp:
+    """What is in a backup, or was restored from one. `size`: bytes of its blobs. `missing`: blobs that manifests name
+    and that the registry itself had not."""
+
+    repositories: int
+    tags: int
+    manifests: int
+    blobs: int
+    size: int
+    users: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """A container of the server before and after an upgrade: the names of its image, and the ids they stood for."""
+
+    role: str
+    image_before: str
+    id_before: str
+    image: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What `registry upgrade` did. `paused`: seconds in which no upload was begun."""
+
+    containers: tuple[Renewed, ...]
+    changed: bool
+    paused: float
+
+
+@dataclass(frozen=True)
+class MirrorState:
+    """A mirror of a hub. `line` is what the daemon.json of its engines has to say, None where it never was started."""
+
+    running: bool
+    healthy: bool
+    address: str | None
+    hub: str | None
+    username: str | None
+    volume: str | None
+    line: str | None
 
 
 @dataclass(frozen=True)

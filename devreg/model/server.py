@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Literal
 
@@ -19,7 +19,12 @@ LABEL_DEFINITION = "io.devreg.definition"
 LABEL_MADE = "io.devreg.made"
 LABEL_CHOICES = "io.devreg.choices"
 
-Role = Literal["registry", "nginx"]
+_MEMORY = re.compile(r"(\d{1,15})([kmg]?)b?", re.ASCII)
+_MEMORY_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+_LEAST_MEMORY = 64 * 2**20
+
+Role = Literal["registry", "nginx", "mirror"]
+SERVER_ROLES: tuple[Role, ...] = ("registry", "nginx")
 
 # What these allow cannot end a word in any of the files that are rendered.
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -102,6 +107,20 @@ class Listen:
             raise UsageError(f"cannot listen on {text!r}: {host!r} is not an IP address", hint=hint) from error
 
 
+def memory(text: str) -> int | None:
+    """Bytes of memory from `512m`, `1g` (binary units, as docker has them) or a number; None for `none`.
+
+    Raises UsageError for what is no amount, or too little for a registry.
+    """
+    if text == "none":
+        return None
+    found = _MEMORY.fullmatch(text.lower())
+    amount = int(found[1]) * _MEMORY_UNITS[found[2]] if found else 0
+    if amount < _LEAST_MEMORY:
+        raise UsageError(f"{text!r} is no amount of memory for a server", hint="write 512m, 2g (at least 64m), or none")
+    return amount
+
+
 class ImagesFrom(str, Enum):
     """`--images-from`: `auto` pulls, and builds from packages when that fails."""
 
@@ -153,10 +172,21 @@ class Nfs:
 
 
 @dataclass(frozen=True)
+class Hub:
+    """A registry that another one mirrors: its URL, and who that one is there, nobody for None."""
+
+    url: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Store:
     """The registry program: where its data is, and where it listens for nginx (`net` is tcp or unix).
 
     `shared`: other registries use the same data; then nothing that is there is remembered, since another may delete it.
+    `debug`: where it tells how many requests are under way, for nobody but those in its container.
+    `hub`: where what it lacks is fetched from.
     """
 
     folder: str
@@ -164,6 +194,8 @@ class Store:
     address: str
     s3: S3 | None = None
     shared: bool = False
+    debug: str | None = None
+    hub: Hub | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +208,7 @@ class Front:
     `rules_file`: lines of nginx's `map` that say to which repositories users may push; it may be missing.
     `external_auth`: a URL that checks passwords instead of `users_file`; with https by the authorities in
     `external_auth_ca`.
+    While there is a `pause_file` with `.uploads` or `.writes` after its name, those are asked to come back later.
     """
 
     listen: tuple[str, ...]
@@ -188,6 +221,7 @@ class Front:
     resolver: str | None = None
     external_auth: str | None = None
     external_auth_ca: str | None = None
+    pause_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -211,6 +245,10 @@ class Container:
 
     `choices`: what `up` was told, for the next one to go by (`server_choices`).
     `command` replaces the image's entrypoint. `inner_port` is the port that `publish` leads to.
+
+    What it may do is little: its root is read-only but for `mounts` and for `scratch`, folders in memory that are empty
+    at each start; of root's capabilities it has those named; `memory` (bytes, no swap; None: all there is) and
+    `processes` (threads too) end what has run away. At the limit of memory the kernel kills it, and it starts again.
     """
 
     role: Role
@@ -223,6 +261,16 @@ class Container:
     publish: Listen | None = None
     inner_port: int | None = None
     choices: str = ""
+    scratch: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    memory: int | None = None
+    processes: int = 4096
+    file_mode: int = 0o644
+
+    @property
+    def file_folders(self) -> tuple[str, ...]:
+        """The folders that hold `files`, each once."""
+        return tuple(sorted({path.rpartition("/")[0] for path in self.files}))
 
     @property
     def fingerprint(self) -> str:

@@ -69,7 +69,7 @@ def answers(line: str, expected: str, **environment: str | None) -> bool:
         ("devreg registry user re", ["remove"]),
         ("devreg config se", ["set"]),
         ("devreg config set reg", ["registry", "registry_image"]),
-        ("devreg registry logs ", ["registry", "nginx"]),
+        ("devreg registry logs ", ["registry", "nginx", "mirror"]),
         ("devreg registry logs nginx ", []),
         ("devreg tags --so", ["--sort"]),
         ("devreg tags x --sort name --so", []),

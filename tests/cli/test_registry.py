@@ -178,11 +178,18 @@ def test_status(run: Run, up: ScriptedServer) -> None:
         "external_auth": None,
         "runtime": "containers",
         "folder": None,
+        "free": 9000,
+        "used": 7168,
+        "repositories": 2,
+        "uploads": [{"repository": "app", "id": "id-1", "size": 500, "idle": 3}],
     }
     lines = dict(line.split("\t") for line in run("registry", "status").out.splitlines())
     assert lines["state"] == "healthy"
     assert lines["address"] == up.host
     assert lines["users"] == "alice"
+    assert lines["disk"] == "7.2 kB used, 9.0 kB free"
+    assert lines["repositories"] == "2"
+    assert lines["uploads in flight"] == "1 (500 B; idle for up to 3 s)"
 
 
 @pytest.mark.usefixtures("fake")
@@ -201,6 +208,10 @@ def test_status_of_nothing(run: Run) -> None:
         "external_auth": None,
         "runtime": "containers",
         "folder": None,
+        "free": None,
+        "used": None,
+        "repositories": None,
+        "uploads": None,
     }
 
 
@@ -371,7 +382,7 @@ def _ctrl_c(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("devreg.actions.serve._wait_until_it_answers", interrupted)
+    monkeypatch.setattr("devreg.actions.serve.wait_until_it_answers", interrupted)
 
 
 @pytest.mark.parametrize(

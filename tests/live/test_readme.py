@@ -30,7 +30,7 @@ def address() -> str:
 def test_every_example_is_known() -> None:
     assert set(EXAMPLES) == {
         *("install", "daily", "push", "see", "trust", "ci", "test"),
-        *("server", "processes", "files", "service"),
+        *("server", "keep", "processes", "files", "service"),
     }
     assert README.count("```sh\n") == len(EXAMPLES)
 
@@ -44,7 +44,7 @@ def test_the_examples_work_as_written(root: Devreg, address: str, spare_engine: 
         "PASSWORD": "correct horse",
         "PATH": f"{Path(sys.executable).parent}:{search_path()}",
     }
-    for name in ("daily", "push", "see", "trust", "ci", "server", "files"):
+    for name in ("daily", "push", "see", "trust", "ci", "server", "keep", "files"):
         script = EXAMPLES[name].replace("127.0.0.1:5000", address)
         done = root.shell(f"cd {tmp_path}\n{script}", env=environment)
         assert done.code == 0, f"{name}: {done.stdout}\n{done.stderr}"

@@ -187,8 +187,12 @@ def test_the_registry_is_reached_through_nginx_only(server: Server) -> None:
         (network,) = registry.attrs["NetworkSettings"]["Networks"].values()
     tables = Path(f"/proc/{pid}/net/tcp").read_text() + Path(f"/proc/{pid}/net/tcp6").read_text()
     local = {line.split()[1] for line in tables.splitlines() if line.split()[3:4] == ["0A"]}
-    # The engine's own resolver listens in the container, on 127.0.0.11.
-    assert {address for address in local if not address.startswith("0B00007F")} == set()
+    # The engine's own resolver listens in the container, on 127.0.0.11; the registry tells there how busy it is, at
+    # 127.0.0.1:5001, which no other container reaches and which knows nothing of images.
+    assert {address for address in local if not address.startswith("0B00007F")} == {"0100007F:1389"}
+    code, said = registry.exec_run(["busybox", "wget", "-O-", "http://127.0.0.1:5001/v2/"])
+    assert code != 0
+    assert b"404" in said
     with pytest.raises(OSError, match="refused"):
         socket.create_connection((network["IPAddress"], 5000), timeout=5)
 

@@ -70,6 +70,9 @@ def test_all_defaults_are_valid() -> None:
         ("listen", "here"),
         ("registry_image", "Registry:2"),
         ("nginx_image", ""),
+        ("memory", "much"),
+        ("memory", "63m"),
+        ("memory", "1t"),
     ],
 )
 def test_a_value_that_means_nothing_is_named_with_its_source(key: str, text: str) -> None:

@@ -21,6 +21,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from devreg.server import storage
 from tests.unit.engine import stored
 from tests.unit.engine.stored import Image
 
@@ -58,6 +59,7 @@ class Held:
         return {
             "Id": self.id,
             "Name": f"/{self.name}",
+            "Image": f"sha256:{self.config['Image']}",
             "Config": {"Image": self.config["Image"], "Labels": self.config.get("Labels") or {}, "Tty": False},
             "HostConfig": {"RestartPolicy": {"Name": ""}, **(self.config.get("HostConfig") or {})},
             "State": {"Status": "running" if self.running else "exited"},
@@ -87,13 +89,17 @@ class Request:
 
 @dataclass
 class Reply:
-    """What the engine answers. `chunks`: a stream, which may break off before its end."""
+    """What the engine answers. `chunks`: a stream, which may break off before its end.
+
+    `waits`: the body comes when the client has sent a line.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     chunks: list[bytes] | None = None
     breaks_off: bool = False
+    waits: bool = False
 
 
 class FakeEngine:
@@ -129,6 +135,7 @@ class FakeEngine:
         self.pull_lines = list(PULL_LINES)
         self.reloads: list[float] = []
         self.seed: dict[str, dict[str, bytes]] = {}
+        self.printed: dict[str, bytes] = {storage.USAGE: b"9000\n7\n2\n", storage.UPLOADS: b"app\tid-1\t500\t3\n"}
         self.breaks_off = False
         self.streamed = False
         self.workers = 0
@@ -189,10 +196,17 @@ class FakeEngine:
         self._execs[id := f"exec{len(self._execs)}"] = (held, command)
         return id
 
-    def run_exec(self, id: str) -> None:
-        """The one script that devreg runs: `.new` takes the file's place if the file still equals `.old`."""
-        held, (shell, option, script, name, path, given) = self._execs[id]
+    def run_exec(self, id: str) -> bytes:
+        """Run what devreg runs, and give what it prints: a script of `printed`, or the one that changes a file.
+
+        There `.new` takes the file's place if the file still equals `.old`.
+        """
+        held, (shell, option, script, name, path, *rest) = self._execs[id]
         assert (shell, option, name) == ("sh", "-c", "sh")
+        if script.startswith("read -r go"):
+            self._codes[id] = 0
+            return self.printed[script.partition("\n")[2]]
+        (given,) = rest
         assert 'cmp -s - "$2.old"' in script
         if self.meanwhile:
             self.meanwhile.pop(0)(held)
@@ -201,6 +215,11 @@ class FakeEngine:
         if same:
             held.files[path] = new
         self._codes[id] = 0 if same else SOMEBODY_WAS_FASTER
+        return b""
+
+    def waits_for_a_line(self, id: str) -> bool:
+        """Whether a script is to begin only when it is told to."""
+        return self._execs[id][1][2].startswith("read -r go")
 
     def exit_code(self, id: str) -> int:
         return self._codes[id]
@@ -368,7 +387,7 @@ def _put(_engine: FakeEngine, request: Request, held: Held) -> Reply:
     with tarfile.open(fileobj=io.BytesIO(request.body)) as archive:
         for member in archive:
             content = archive.extractfile(member)
-            held.files[f"/{member.name}"] = content.read() if content else b""
+            held.files[f"{request.query['path']}/{member.name}"] = content.read() if content else b""
     return Reply()
 
 
@@ -386,12 +405,17 @@ def _get(_engine: FakeEngine, request: Request, held: Held) -> Reply:
 
 
 def _logs(_engine: FakeEngine, _request: Request, held: Held) -> Reply:
-    return Reply(200, b"\1\0\0\0" + len(held.log).to_bytes(4, "big") + held.log)
+    return Reply(200, _framed(held.log))
+
+
+def _framed(output: bytes) -> bytes:
+    """Standard output, as the engine marks it."""
+    return b"\1\0\0\0" + len(output).to_bytes(4, "big") + output
 
 
 def _run_exec(engine: FakeEngine, _request: Request, id: str) -> Reply:
-    engine.run_exec(id)
-    return Reply(200, b"", {"Connection": "close"})
+    said = engine.run_exec(id)
+    return Reply(200, _framed(said) if said else b"", {"Connection": "close"}, waits=engine.waits_for_a_line(id))
 
 
 def _create_network(engine: FakeEngine, request: Request) -> Reply:
@@ -527,6 +551,8 @@ def listening(path: Path) -> Iterator[FakeEngine]:
             else:
                 self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
+            if reply.waits:
+                self.rfile.readline()
             self.wfile.write(reply.body)
             self._stream(reply)
 

@@ -25,6 +25,9 @@ NGINX = Container(
     files={"/etc/devreg/nginx.conf": "events {}\n"},
     publish=Listen("127.0.0.1", 5000),
     inner_port=5000,
+    scratch=("/run",),
+    capabilities=("CHOWN",),
+    memory=2**30,
 )
 
 
@@ -43,6 +46,12 @@ def test_a_container_is_created_with_everything_of_its_definition(engine: Engine
     assert host["PortBindings"] == {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5000"}]}
     assert host["Binds"] == ["devreg_socket:/run/devreg:rw"]
     assert host["RestartPolicy"] == {"Name": "unless-stopped"}
+    assert host["ReadonlyRootfs"] is True
+    assert [(each["Target"], each["Type"]) for each in host["Mounts"]] == [("/etc/devreg", "volume")]
+    assert (host["CapDrop"], host["CapAdd"], host["PidsLimit"]) == (["ALL"], ["CHOWN"], 4096)
+    assert set(host["Tmpfs"]) == {"/run"}
+    assert (host["Memory"], host["MemorySwap"]) == (2**30, 2**30)
+    assert host["SecurityOpt"] == ["no-new-privileges"]
     assert held.config["Labels"] == {
         LABEL_ROLE: "nginx",
         LABEL_DEFINITION: NGINX.fingerprint,

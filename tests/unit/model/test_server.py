@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devreg.model.errors import UsageError
-from devreg.model.server import Container, Listen
+from devreg.model.server import Container, Listen, memory
 
 ANY = str(IPv4Address(0))
 BASE = Container("nginx", "devreg-nginx", "nginx:1", ("nginx",), {"/run": "v"}, {"/f": "x"}, None, Listen("::1", 5), 80)
@@ -110,3 +110,22 @@ def test_equal_definitions_have_equal_fingerprints() -> None:
 def test_every_change_of_a_definition_shows_in_its_fingerprint(change: dict[str, object]) -> None:
     changed: Container = dataclasses.replace(BASE, **change)  # type: ignore[arg-type]
     assert changed.fingerprint != BASE.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1g", 2**30), ("512m", 2**29), ("64M", 2**26), ("2GB", 2**31), (str(2**27), 2**27), ("none", None)],
+)
+def test_an_amount_of_memory(text: str, expected: int | None) -> None:
+    assert memory(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "0", "63m", "1t", "-1g", "1.5g", "g", "1 g", "None", "٣g"])
+def test_what_is_no_amount_of_memory(text: str) -> None:
+    with pytest.raises(UsageError, match="no amount"):
+        memory(text)
+
+
+def test_each_folder_of_files_is_named_once() -> None:
+    several = dataclasses.replace(BASE, files={"/etc/a/x": "", "/etc/a/y": "", "/b/z": ""})
+    assert several.file_folders == ("/b", "/etc/a")

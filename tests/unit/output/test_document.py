@@ -74,5 +74,9 @@ def test_results_within_results_become_plain(capsys: pytest.CaptureFixture[str])
             "external_auth": None,
             "runtime": "containers",
             "folder": None,
+            "free": None,
+            "used": None,
+            "repositories": None,
+            "uploads": None,
         },
     }
