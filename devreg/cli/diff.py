@@ -9,7 +9,7 @@ import typer
 from devreg.cli.options import Json, Registry, To, default_destination, destination, timeout
 from devreg.model.results import Difference
 from devreg.output import console, document
-from devreg.output.units import size
+from devreg.output.units import counted, size
 
 
 def register(app: typer.Typer) -> None:
@@ -43,14 +43,10 @@ def _lines(found: Difference) -> list[str]:
     if found.state == "same":
         return [first]
     moved = size(found.push_bytes) if found.push_bytes is not None else "an unknown size"
-    lines = [first, f"a push would send {_layers(found.push_layers)}, {moved} unpacked"]
+    lines = [first, f"a push would send {counted(found.push_layers, 'layer')}, {moved} unpacked"]
     if found.state == "differs":
-        lines.append(f"a pull would fetch {_layers(found.pull_layers)}, {size(found.pull_bytes)}")
+        lines.append(f"a pull would fetch {counted(found.pull_layers, 'layer')}, {size(found.pull_bytes)}")
     return lines
 
 
 _STATES = {"same": "the same", "differs": "they differ", "missing": "missing in the registry"}
-
-
-def _layers(number: int) -> str:
-    return "1 layer" if number == 1 else f"{number} layers"

@@ -13,7 +13,7 @@ from devreg.model.errors import UsageError
 from devreg.model.server import memory
 from devreg.model.since import since
 from devreg.output import console, document
-from devreg.output.units import size
+from devreg.output.units import counted, size
 
 if TYPE_CHECKING:
     from devreg.model.results import BackedUp, Collected
@@ -132,18 +132,20 @@ def upgrade(
 
 def _contents(verb: str, done: BackedUp) -> str:
     return (
-        f"{verb} {done.repositories} repositories, {done.tags} tags, {done.blobs} blobs ({size(done.size)}), "
-        f"{len(done.users)} users; every digest is right"
+        f"{verb} {counted(done.repositories, 'repository', 'repositories')}, {counted(done.tags, 'tag')}, "
+        f"{counted(done.blobs, 'blob')} ({size(done.size)}), {counted(len(done.users), 'user')}; every digest is right"
     )
 
 
 def _tell(done: Collected, older_than: str) -> None:
     verb = "would free" if done.dry_run else "freed"
-    console.result(f"{verb} {size(done.freed)}: {done.blobs} blobs, {done.uploads} uploads that nobody goes on with")
+    console.result(
+        f"{verb} {size(done.freed)}: {counted(done.blobs, 'blob')}, {counted(done.uploads, 'abandoned upload')}"
+    )
     if done.kept:
         console.note(
-            f"{done.kept} blobs ({size(done.kept_bytes)}) that no image needs stay: a push may have relied on them "
-            f"in the last {older_than} (--older-than)"
+            f"{counted(done.kept, 'blob')} ({size(done.kept_bytes)}) that no image needs: kept, since a push may have "
+            f"relied on it in the last {older_than} (--older-than)"
         )
 
 

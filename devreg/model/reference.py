@@ -87,6 +87,11 @@ class Destination:
                 f"{host!r} cannot stand in an image's name: Docker would take it for an account of its hub",
                 hint=f"write it with its port: {host}:443, or {host}:80",
             )
+        if ":" in prefix:
+            raise UsageError(
+                f"{text!r} is an image's name: this says where to, and the image keeps its name there",
+                hint=f"write {registry}, or {registry}/PREFIX; to call an image otherwise: devreg push IMAGE --as NAME",
+            )
         return cls(registry, checked_repository(prefix) if prefix else "")
 
 

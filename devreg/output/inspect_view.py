@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from devreg.output import console, tables
 from devreg.output.columns import Column, Row
 from devreg.output.console import inert
-from devreg.output.units import age, short_digest, size
+from devreg.output.units import age, counted, short_digest, size
 
 if TYPE_CHECKING:
     from devreg.model.inspection import Entry, Image, Inspected, Layer
@@ -82,7 +82,7 @@ def _facts(image: Image) -> Iterator[Pair]:
     yield "platform", image.platform
     yield "created", _time(image.created)
     if image.size is not None:
-        yield "size", _bytes(image.size, f" in {len(image.layers)} layer{'s' if len(image.layers) != 1 else ''}")
+        yield "size", _bytes(image.size, f" in {counted(len(image.layers), 'layer')}")
     if image.error is not None:
         yield "config", f"cannot be read: {image.error}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from devreg.output import console, tables
 from devreg.output.columns import Column, Row
-from devreg.output.units import age, short_digest, short_tag, size
+from devreg.output.units import age, counted, short_digest, short_tag, size
 
 if TYPE_CHECKING:
     from devreg.model.deletion_plan import Fate, Outcome, Plan
@@ -55,7 +55,7 @@ def announced(registry: str, plan: Plan) -> Iterator[str]:
     if len(lines) > _SHOWN:
         yield f"  and {len(lines) - _SHOWN} more such"
     if more := len([digest for digest in plan.manifests if digest not in tags and digest not in plan.loose]):
-        yield f"  {_number(more, 'manifest')} that only these lead to"
+        yield f"  {counted(more, 'manifest')} that only these lead to"
     yield from blind_spots(plan)
 
 
@@ -93,8 +93,8 @@ def afterwards(done: Sequence[Outcome]) -> None:
 
 
 def _sentence(plan: Plan) -> str:
-    tags = f"{len(plan.going)} of {_number(len(plan.tags), 'tag')} to go"
-    words = f"{plan.repository}: {tags}, {_number(len(plan.manifests), 'manifest')} to delete"
+    tags = f"{len(plan.going)} of {counted(len(plan.tags), 'tag')} to go"
+    words = f"{plan.repository}: {tags}, {counted(len(plan.manifests), 'manifest')} to delete"
     return f"{words}; frees {size(plan.frees)} at most"
 
 
@@ -125,10 +125,6 @@ def _short(tag: str) -> str:
 
 def _counted(tags: int, manifests: int) -> str:
     return (
-        " and ".join(_number(count, what) for count, what in ((tags, "tag"), (manifests, "manifest")) if count)
+        " and ".join(counted(count, what) for count, what in ((tags, "tag"), (manifests, "manifest")) if count)
         or "nothing"
     )
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

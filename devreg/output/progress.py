@@ -15,7 +15,7 @@ from devreg.model.events import Counted, Event, Layer, Listener, Step, Warn
 from devreg.output import console
 from devreg.output.console import inert
 from devreg.output.count_bar import CountBar
-from devreg.output.units import size
+from devreg.output.units import counted, size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, Task
@@ -106,7 +106,7 @@ class _Tally:
         """How many layers are done, and how they got there."""
         ways = Counter(layer.status for layer in self.layers.values() if layer.done)
         done, count = self.done, len(self.layers)
-        layers = f"{count} layer{'s' if count != 1 else ''}"
+        layers = counted(count, "layer")
         told = ", ".join(f"{number} {way}" for way, number in ways.items())
         return (layers if done == count else f"{done} of {layers} done") + (f": {told}" if told else "")
 

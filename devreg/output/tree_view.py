@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from devreg.output import console, tables
 from devreg.output.columns import Column, Row, some_of
 from devreg.output.console import inert
-from devreg.output.units import short_digest, short_tag, size
+from devreg.output.units import counted, short_digest, short_tag, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,8 +76,8 @@ def _costs(found: Forest) -> None:
 
 def _total(found: Forest) -> str:
     images = {each.digest: each.size for each in found.costs}
-    tags = f"{len(found.costs)} tag{'s' if len(found.costs) != 1 else ''}"
-    of = f" of {len(images)} digest{'s' if len(images) != 1 else ''}" if len(images) < len(found.costs) else ""
+    tags = counted(len(found.costs), "tag")
+    of = f" of {counted(len(images), 'digest')}" if len(images) < len(found.costs) else ""
     return f"{tags}{of}: {size(found.stored)} stored, {size(sum(images.values()))} if nothing were shared"
 
 
@@ -86,7 +86,7 @@ def _grow(place: Tree, branch: Branch, sizes: _Sizes, depth: int) -> None:
     from rich.text import Text
 
     count = len(branch.layers)
-    layers = f"{count} layer{'s' if count != 1 else ''}, {size(branch.size)}"
+    layers = f"{counted(count, 'layer')}, {size(branch.size)}"
     leaves = list(_leaves(branch, sizes))
     if len(leaves) == 1 and not branch.branches:
         place.add(_leaf(*leaves[0], layers, depth))

@@ -44,9 +44,14 @@ def age(created: str | None, now: datetime | None = None) -> str:
     for length, unit in _AGES:
         if (seconds if is_past else -seconds) >= length:
             count = int(abs(seconds) // length)
-            words = f"{count} {unit}{'s' if count != 1 else ''}"
+            words = counted(count, unit)
             return f"{words} ago" if is_past else f"in {words}"
     return "just now"
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 layer`, `2 layers`; `plural` where that is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def short_tag(tag: str) -> str:

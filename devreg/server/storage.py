@@ -22,19 +22,21 @@ _WRITING = re.compile(r'registry_http_in_flight_requests\{handler="(?:blob_uploa
 _ROOT = '[ -d "$1/docker/registry/v2/repositories" ] || exit 0; cd "$1/docker/registry/v2" || exit 1'
 
 # Repository, id, bytes, seconds since anything of it was written; separated by tabs.
-UPLOADS = f"""
+_UPLOADS = f"""
 {_ROOT}
-now=$(busybox date +%s)
+now=$(busybox date +%%s)
 busybox timeout "$2" busybox find repositories -type d -name _uploads | while read -r folder; do
   for upload in "$folder"/*; do
-    [ -d "$upload" ] || continue
-    last=$(busybox find "$upload" -exec busybox stat -c %Y {{}} + 2>/dev/null | busybox sort -n | busybox tail -n 1)
-    size=$(busybox stat -c %s "$upload/data" 2>/dev/null || echo 0)
+    [ -e "$upload%s" ] || continue
+    last=$(busybox find "$upload" -exec busybox stat -c %%Y {{}} + 2>/dev/null | busybox sort -n | busybox tail -n 1)
+    size=$(busybox stat -c %%s "$upload/data" 2>/dev/null || echo 0)
     repository=${{folder#repositories/}}
-    printf '%s\\t%s\\t%s\\t%s\\n' "${{repository%/_uploads}}" "${{upload##*/}}" "$size" $((now - ${{last:-now}}))
+    printf '%%s\\t%%s\\t%%s\\t%%s\\n' "${{repository%%/_uploads}}" "${{upload##*/}}" "$size" $((now - ${{last:-now}}))
   done
 done
 """
+# A registry that cancels an upload leaves the state of its hash behind (2.8): nobody can go on with that.
+UPLOADS, ALL_UPLOADS = _UPLOADS % "/startedat", _UPLOADS % ""
 
 # Free bytes, bytes used, repositories; a dash for what could not be counted within $2 seconds.
 USAGE = """
@@ -42,7 +44,8 @@ busybox df -kP "$1" | busybox awk 'END { printf "%.0f\\n", $4 * 1024 }'
 used=$(busybox timeout "$2" busybox du -sk "$1" 2>/dev/null) && echo "${used%%[!0-9]*}" || echo -
 cd "$1/docker/registry/v2/repositories" 2>/dev/null || { echo 0; exit 0; }
 names=$(busybox timeout "$2" busybox find . -type d -name _uploads -prune -o -type d -name _layers -prune \
-  -o -type d -name _manifests -print -prune) && echo "$names" | busybox grep -c _manifests || echo -
+  -o -type d -name _manifests -print -prune) || { echo -; exit 0; }
+echo "$names" | busybox grep -c _manifests || exit 0
 """
 
 # What the registry's own collector would delete: it reads every manifest of every repository.
@@ -110,7 +113,7 @@ rm -rf {STAGE} {_OLD} && mkdir {STAGE}
 SWAP = f"""
 cd "$1" && busybox sync || exit 1
 [ ! -e docker ] || mv docker {_OLD} || exit 1
-mv {STAGE}/docker docker || {{ mv {_OLD} docker; exit 1; }}
+[ ! -e {STAGE}/docker ] || mv {STAGE}/docker docker || {{ mv {_OLD} docker; exit 1; }}
 rm -rf {STAGE} {_OLD}
 """
 

@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 import pytest
 
-from tests.live.conftest import USER, Server, free_port, start_server
+from tests.live.conftest import PASSWORD, USER, Server, free_port, start_server
 from tests.live.lab.devreg import Devreg
 from tests.live.lab.engine import Engine
 from tests.live.lab.wire import MANIFEST, digest_of
@@ -90,6 +90,21 @@ def test_a_full_server_is_refused_unless_told_and_a_bad_backup_changes_nothing(
     assert pulled(up, "old", "1")
     volume = up.engine.root / "data/volumes/devreg_registry/_data"
     assert [each.name for each in volume.iterdir()] == ["docker"]
+
+
+def test_an_empty_server(up: Server, root: Devreg, tmp_path: Path) -> None:
+    """With the traces of a login: an upload that was begun and cancelled."""
+    file = tmp_path / "backup.tar"
+    root.ok("login", up.address, "-u", USER, "--password-stdin", input=f"{PASSWORD}\n")
+    state = root.ok("registry", "status", "--json").data
+    assert (state["repositories"], state["uploads"]) == (0, [])
+    assert root.ok("registry", "gc", "--dry-run", "--json").data["blobs"] == 0
+    assert root.ok("registry", "backup", str(file), "--json").data["tags"] == 0
+    push(up, "app", "1", b"later")
+    root.ok("registry", "restore", str(file), "--replace")
+    assert up.anybody("GET", "/v2/_catalog").document == {"repositories": []}
+    push(up, "app", "1", b"again")
+    assert pulled(up, "app", "1")
 
 
 def test_a_backup_through_a_pipe(up: Server, root: Devreg) -> None:

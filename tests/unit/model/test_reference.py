@@ -155,6 +155,13 @@ def test_where_no_push_can_go(text: str) -> None:
         Destination.parse(text)
 
 
+def test_an_image_where_a_push_goes_is_told_how_to_name_images() -> None:
+    with pytest.raises(UsageError) as caught:
+        Destination.parse("reg.io/team/app:1.0")
+    assert caught.value.hint
+    assert "--as NAME" in caught.value.hint
+
+
 def test_a_repository_in_upper_case_gets_its_spelling_proposed() -> None:
     with pytest.raises(UsageError) as caught:
         checked_repository("Team/App")

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from devreg.output.units import age, short_digest, size
+from devreg.output.units import age, counted, short_digest, size
 
 NOW = datetime(2024, 5, 6, 12, tzinfo=timezone.utc)
 
@@ -61,3 +61,9 @@ def test_an_unknown_age(created: str | None) -> None:
 def test_digests_are_shortened_as_docker_shortens_them() -> None:
     assert short_digest("sha256:" + "0123456789abcdef" * 4) == "0123456789ab"
     assert short_digest(None) == "-"
+
+
+def test_a_number_of_things() -> None:
+    assert counted(1, "layer") == "1 layer"
+    assert counted(0, "layer") == "0 layers"
+    assert counted(2, "repository", "repositories") == "2 repositories"
