@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from devreg.actions import serve, server_images, server_up
 from devreg.actions.server_lock import server_locked
@@ -12,6 +11,7 @@ from devreg.actions.server_up import Settled
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found
+from devreg.model import service_url
 from devreg.model.errors import ServerError, UsageError
 from devreg.model.events import Listener, Step
 from devreg.model.results import MirrorState
@@ -40,9 +40,13 @@ class Wish:
 
 def checked(url: str) -> str:
     """The URL of a hub. Raises UsageError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+    if service_url.host(url, path=True) is None:
         raise UsageError(f"{url!r} is no URL of a registry", hint="write https://registry-1.docker.io or the like")
+    if service_url.leads_to_loopback(url):
+        raise UsageError(
+            f"{url!r} leads to the container itself, where the mirror runs",
+            hint="name this machine by its address in the network",
+        )
     return url
 
 

@@ -27,12 +27,6 @@ if TYPE_CHECKING:
     from devreg.model.results import ServerUp
 
 app = typer.Typer(help="Run a registry: anybody may pull, users may push.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(registry_user.app, name="user")
-app.command()(registry_files.render)
-app.command()(registry_install.install)
-app.command()(registry_install.uninstall)
-app.add_typer(registry_mirror.app, name="mirror")
-registry_keep.add_to(app)
 
 
 def register(root: typer.Typer) -> None:
@@ -176,3 +170,12 @@ def logs(
     for chunk in server_runtime.present().logs(role.value, tail=tail, follow=follow):
         sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
+
+
+# Help lists them as they are added: the daily ones of this file first.
+app.add_typer(registry_user.app, name="user")
+registry_keep.add_to(app)
+app.add_typer(registry_mirror.app, name="mirror")
+app.command()(registry_files.render)
+app.command()(registry_install.install)
+app.command()(registry_install.uninstall)

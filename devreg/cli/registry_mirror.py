@@ -21,10 +21,12 @@ _DEFAULT_LISTEN = "127.0.0.1:5050"
 
 @app.command()
 def up(
-    hub: Annotated[str, typer.Option(metavar="URL", help="Where from.")] = "https://registry-1.docker.io",
+    hub: Annotated[str, typer.Option(metavar="URL", help="The hub that is mirrored.")] = "https://registry-1.docker.io",
     listen: Annotated[
         str | None,
-        typer.Option(metavar="ADDR:PORT", help="Where to.", show_default=f"{_DEFAULT_LISTEN}, or where it is"),
+        typer.Option(
+            metavar="ADDR:PORT", help="Where to publish it.", show_default=f"{_DEFAULT_LISTEN}, or where it is"
+        ),
     ] = None,
     user: Annotated[
         str | None, typer.Option("--user", "-u", metavar="NAME", help="Who to be at the hub.", show_default=False)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Literal
 
+from devreg.model import service_url
 from devreg.model.errors import UsageError
 from devreg.model.server_tls import Certificate, Tls
 from devreg.model.server_tls import parse as parse_tls
@@ -29,7 +30,6 @@ SERVER_ROLES: tuple[Role, ...] = ("registry", "nginx")
 # What these allow cannot end a word in any of the files that are rendered.
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _PATH = re.compile(r"/[A-Za-z0-9._/@+-]*")
-_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
 
 
 def given_certificate(tls: str) -> Certificate | None:
@@ -150,7 +150,7 @@ class S3:
         """What somebody typed. Raises UsageError."""
         if not _HOST.fullmatch(bucket) or not _HOST.fullmatch(region):
             raise UsageError(f"{bucket!r} in {region!r} is no bucket", hint="letters, digits, dots and dashes")
-        if endpoint is not None and not _URL.fullmatch(endpoint):
+        if endpoint is not None and service_url.host(endpoint, path=False) is None:
             raise UsageError(f"{endpoint!r} is no S3 server", hint="write it as https://HOST[:PORT]")
         return cls(bucket, region, endpoint)
 

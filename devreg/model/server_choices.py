@@ -6,16 +6,13 @@ import ipaddress
 import json
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from devreg.model import server_tls
+from devreg.model import server_tls, service_url
 from devreg.model.errors import UsageError
 from devreg.model.server_tls import Certificate, Tls
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 _DOMAIN = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
-# What a URL may have so that nothing in it means more to nginx than a URL: no quotes, blanks, $ ; { } or user names.
-_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 NO_EXTERNAL_AUTH = "off"
 
 
@@ -76,7 +73,7 @@ def external_auth(text: str) -> str:
     """The URL of `--external-auth`, or NO_EXTERNAL_AUTH. Raises UsageError."""
     if text == NO_EXTERNAL_AUTH:
         return text
-    host = urlsplit(text).hostname if _URL.fullmatch(text) else None
+    host = service_url.host(text, path=True)
     if not host:
         raise UsageError(
             f"--external-auth {text!r} cannot be asked for passwords",
@@ -92,8 +89,7 @@ def external_auth(text: str) -> str:
 
 def refuse_loopback(url: str | None) -> None:
     """Raise UsageError for a URL that means something else to an nginx in a container than it means here."""
-    host = (urlsplit(url).hostname if url else None) or ""
-    if host == "localhost" or host.startswith("127.") or host == "::1":
+    if url and service_url.leads_to_loopback(url):
         raise UsageError(
             f"--external-auth {url!r} leads to the container itself, where nginx runs",
             hint="name this machine by its address in the network",

@@ -96,13 +96,15 @@ def test_a_user_of_the_hub_is_kept_where_nobody_sees_it(
 
 def test_a_hub_that_is_not_there_is_told_and_nothing_stays(machine: Engine, root: Devreg) -> None:
     start_server(root, f"127.0.0.1:{free_port()}")
-    failed = root.fails(30, "registry", "mirror", "up", "--hub", "http://127.0.0.1:9", "--listen", "127.0.0.1:9")
-    assert "connection refused" in failed.stderr
+    failed = root.fails(30, "registry", "mirror", "up", "--hub", "http://devreg.invalid", "--listen", "127.0.0.1:9")
+    assert "lookup devreg.invalid" in failed.stderr
     with closing(machine.client()) as sdk:
         assert "devreg-mirror" not in [each.name for each in sdk.containers.list(all=True)]
 
 
 @pytest.mark.usefixtures("machine")
-@pytest.mark.parametrize("url", ["registry-1.docker.io", "ftp://a", "https://u:p@a", "https://"])
+@pytest.mark.parametrize(
+    "url", ["registry-1.docker.io", "ftp://a", "https://u:p@a", "https://", "http://127.0.0.1:5000"]
+)
 def test_what_is_no_hub(root: Devreg, url: str) -> None:
     root.fails(2, "registry", "mirror", "up", "--hub", url)
