@@ -70,7 +70,7 @@ def shown(found: Inspected) -> None:
 def _heading(found: Inspected) -> Iterator[Pair]:
     yield "name", found.reference
     yield "digest", found.digest
-    yield "type", f"{found.kind}, {found.media_type}"
+    yield "type", ", ".join(filter(None, (found.kind, found.artifact_type, found.media_type)))
     if (found.image is None or found.platforms) and found.size is not None:
         yield "total", _bytes(found.size, "")
     if found.kind == "schema1":
