@@ -51,7 +51,8 @@ def tags(
     so is a repository among several, as a row without a name. Raises what the only, or the last, repository does where
     none can be read, and UsageError.
     """
-    references = [Reference.parse(name).within(default) for name in names]
+    instead = "name the repository, and its tag by --filter: devreg tags {name} --filter {tag}"
+    references = [Reference.whole(name, instead=instead).within(default) for name in names]
     rows: list[Tag] = []
     unread = 0
     with ExitStack() as stack:
@@ -66,7 +67,7 @@ def tags(
                 unread += 1
                 if unread == len(references):
                     raise
-                rows.append(Tag(reference.repository, "", error=error.message))
+                rows.append(Tag(reference.repository, "", error=f"{error.message}; {error.hint}"))
     return tuple(rows)
 
 

@@ -37,11 +37,8 @@ def wishes(words: Sequence[str], rules: Rules, *, default: Address) -> tuple[Wis
             "nothing says what is to go", hint="give --keep N, --older-than TIME or --untagged; several go together"
         )
     found: dict[tuple[Address, str], Wish] = {}
-    for reference in (Reference.parse(word).within(default) for word in words):
-        if reference.tag or reference.digest:
-            raise UsageError(
-                f"{reference} is a single image, not a repository", hint=f"devreg rm {reference} deletes that"
-            )
+    for word in words:
+        reference = Reference.whole(word, instead=f"devreg rm {word} deletes that").within(default)
         where = reference.home, reference.repository
         found.setdefault(where, Wish(*where, rules))
     return tuple(found.values())

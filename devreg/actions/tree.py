@@ -40,7 +40,8 @@ def grow(name: str, *, default: Address, pattern: str | None, timeout: float, li
 
     Raises NotFound, NotAuthorized, RegistryUnreachable, UsageError.
     """
-    reference = Reference.parse(name).within(default)
+    instead = "name the repository, and its tag by --filter: devreg tree {name} --filter {tag}"
+    reference = Reference.whole(name, instead=instead).within(default)
     with open_contents(reference.home, timeout=timeout) as contents:
         listed = list(contents.registry.tags(reference.repository))
         wrong = unfit(listed)
