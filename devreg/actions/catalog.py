@@ -37,6 +37,8 @@ def repositories(
     With `details`, also how many tags each has, the bytes that are stored for them, and when the newest was made.
     Raises NotAuthorized or NotFound where the registry keeps the list to itself.
     """
+    if details:
+        listen(Counted("reading repositories", 0))
     with open_contents(address, timeout=timeout) as contents:
         names = matching(_remembering(address, contents.registry.repositories()), pattern)
         yield from _detailed(contents, names, listen) if details else map(Repository, names)
@@ -59,6 +61,7 @@ def tags(
         opened: dict[Address, Contents] = {}
         for reference in references:
             address = reference.home
+            listen(Counted(f"reading {reference.repository}", 0))
             try:
                 if address not in opened:
                     opened[address] = stack.enter_context(open_contents(address, timeout=timeout))

@@ -12,7 +12,7 @@ from devreg.host.names_cache import NamesCache
 from devreg.model.address import Address
 from devreg.model.deletion_plan import Outcome, Plan
 from devreg.model.errors import UsageError
-from devreg.model.events import Listener
+from devreg.model.events import Counted, Listener
 from devreg.model.inventory import Inventory
 from devreg.model.prune_plan import Rules, pruning
 from devreg.model.reference import Reference
@@ -49,6 +49,7 @@ def plan(wish: Wish, *, timeout: float, listen: Listener, may_delete: bool) -> P
 
     Raises NotAuthorized where it does not, and what listing the tags does.
     """
+    listen(Counted(f"reading {wish.repository}", 0))
     with open_contents(wish.registry, timeout=timeout) as contents:
         if may_delete:
             check_deletes(contents.registry, wish.repository)

@@ -11,7 +11,7 @@ from devreg.actions.reach import open_contents
 from devreg.model.address import Address
 from devreg.model.deletion_plan import Outcome, Plan, only_tags, removal
 from devreg.model.errors import RefusedOverwrite, UsageError
-from devreg.model.events import Listener
+from devreg.model.events import Counted, Listener
 from devreg.model.graph import Holdings
 from devreg.model.inventory import Inventory
 from devreg.model.reference import Reference, is_tag
@@ -50,6 +50,7 @@ def plan(wish: Wish, *, timeout: float, listen: Listener, may_delete: bool = Tru
     Raises NotAuthorized where it does not; NotFound for a tag or manifest that there is not; RefusedOverwrite where an
     index needs what is to go.
     """
+    listen(Counted(f"reading {wish.repository}", 0))
     with open_contents(wish.registry, timeout=timeout) as contents:
         if may_delete:
             check_deletes(contents.registry, wish.repository)
