@@ -37,6 +37,8 @@ def repositories(
     With `details`, also how many tags each has, the bytes that are stored for them, and when the newest was made.
     Raises NotAuthorized or NotFound where the registry keeps the list to itself.
     """
+    if details:
+        listen(Counted("reading repositories", 0))
     with open_contents(address, timeout=timeout) as contents:
         names = matching(_remembering(address, contents.registry.repositories()), pattern)
         yield from _detailed(contents, names, listen) if details else map(Repository, names)
@@ -51,13 +53,15 @@ def tags(
     so is a repository among several, as a row without a name. Raises what the only, or the last, repository does where
     none can be read, and UsageError.
     """
-    references = [Reference.parse(name).within(default) for name in names]
+    instead = "name the repository, and its tag by --filter: devreg tags {name} --filter {tag}"
+    references = [Reference.whole(name, instead=instead).within(default) for name in names]
     rows: list[Tag] = []
     unread = 0
     with ExitStack() as stack:
         opened: dict[Address, Contents] = {}
         for reference in references:
             address = reference.home
+            listen(Counted(f"reading {reference.repository}", 0))
             try:
                 if address not in opened:
                     opened[address] = stack.enter_context(open_contents(address, timeout=timeout))
@@ -66,7 +70,7 @@ def tags(
                 unread += 1
                 if unread == len(references):
                     raise
-                rows.append(Tag(reference.repository, "", error=error.message))
+                rows.append(Tag(reference.repository, "", error=f"{error.message}; {error.hint}"))
     return tuple(rows)
 
 

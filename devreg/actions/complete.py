@@ -1,9 +1,12 @@
-"""The names that may stand where a word is being typed: from the cache at once, and fetched anew in the background."""
+"""The names that may stand where a word is being typed: from the cache at once, and fetched anew in the background.
+
+They come in portions, those first that are known soonest: on a busy machine there may be no time for the others.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from devreg.host import detached
@@ -18,15 +21,15 @@ _EVERY_SECONDS = 30.0
 _NAME = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_./:\[\]-]*")
 
 
-def local_images(word: str) -> list[str]:
+def local_images(word: str) -> Iterator[list[str]]:
     """The local images whose names begin with `word`."""
     with NamesCache() as cache:
         known = cache.images(word)
+    yield _offered(known)
     _fetch("images")
-    return _offered(known)
 
 
-def repositories(word: str, default: Address) -> list[str]:
+def repositories(word: str, default: Address) -> Iterator[list[str]]:
     """The repositories that begin with `word`: of the registry that it names, else of the default one.
 
     And the registries that it may be about to name, each with a slash after it.
@@ -34,11 +37,12 @@ def repositories(word: str, default: Address) -> list[str]:
     address, begun, rest = _split(word, default)
     with NamesCache() as cache:
         known = cache.repositories(address, rest)
+    yield _offered(f"{begun}{each}" for each in known)
     _fetch("repositories", str(address))
-    return _offered([f"{begun}{each}" for each in known] + _prefixes(word, default))
+    yield _offered(_prefixes(word, default))
 
 
-def references(word: str, default: Address) -> list[str]:
+def references(word: str, default: Address) -> Iterator[list[str]]:
     """The repositories that begin with `word`, as above, and `repository:tag` where there is but one of them."""
     address, begun, rest = _split(word, default)
     repository, colon, tag = rest.partition(":")
@@ -46,16 +50,17 @@ def references(word: str, default: Address) -> list[str]:
         matching = () if colon else cache.repositories(address, rest)
         meant = repository if colon else rest if rest in matching else matching[0] if len(matching) == 1 else None
         tagged = [f"{meant}:{each}" for each in cache.tags(address, meant, tag)] if meant else []
+    yield _offered(f"{begun}{each}" for each in (*matching, *tagged))
     if meant:
         _fetch("tags", str(address), meant)
     if not colon:
         _fetch("repositories", str(address))
-    return _offered([f"{begun}{each}" for each in (*matching, *tagged)] + _prefixes(word, default))
+    yield _offered(_prefixes(word, default))
 
 
-def registries(word: str, configured: Iterable[str]) -> list[str]:
+def registries(word: str, configured: Iterable[str]) -> Iterator[list[str]]:
     """The addresses that begin with `word`: those of the settings, of logins, and those that names are known of."""
-    return _offered(each for each in _known_registries(configured) if each.startswith(word))
+    yield _offered(each for each in _known_registries(configured) if each.startswith(word))
 
 
 def _prefixes(word: str, default: Address) -> list[str]:

@@ -129,7 +129,8 @@ def _versions(contents: Contents, wanted: Wish) -> list[str]:
     tags = matching(contents.registry.tags(wanted.source.repository), wanted.glob)
     found = sorted((tag for tag in tags if subject(tag) is None), key=natural)
     if not found:
-        raise NotFound(f"no tag of {wanted.source.name} matches {wanted.glob}", hint="see what there is: devreg tags")
+        name = wanted.source.name
+        raise NotFound(f"no tag of {name} matches {wanted.glob}", hint=f"what there is, tells devreg tags {name}")
     return found
 
 

@@ -50,6 +50,7 @@ def inspect(reference: Reference, registry: Address, *, platform: str | None, ti
             blobs=() if shown is None else _blobs(parsed(shown)),
             size=_size_of_all(there) if manifest.kind == "index" else manifest.content_size,
             chosen=chosen,
+            artifact_type=manifest.artifact_type,
         )
 
 
@@ -118,14 +119,14 @@ def _entry(member: Member) -> Entry:
 
 
 def _size_of_all(there: Iterable[Member]) -> int | None:
-    """Bytes of all layers and configs, each once. None where some are unknown; what cannot be read takes up nothing."""
+    """Bytes of all images, each once. None where some are unknown; what cannot be read takes up nothing."""
     found: dict[str, int] = {}
     for each in there:
         if each.error is not None:
             continue
         if each.manifest is None or each.manifest.content_size is None:
             return None
-        found.update((blob.digest, blob.size) for blob in (*each.manifest.layers, each.manifest.config) if blob)
+        found[each.descriptor.digest] = each.manifest.content_size
     return sum(found.values())
 
 

@@ -53,6 +53,7 @@ def latest(name: Reference, registry: Address, *, timeout: float, listen: Listen
     if name.digest:
         raise UsageError(f"{name} names a digest, not a tag", hint=f"ask for a tag: devreg latest {name.name}:TAG")
     tag = name.tag or "latest"
+    listen(Counted(f"reading {name.repository}", 0))
     with open_registry(registry, timeout=timeout) as opened:
         digests, unread = _digests(opened, name.repository, tag, listen)
     digest, version = digests.get(tag), newest(digests)

@@ -12,7 +12,7 @@ from devreg.host.names_cache import NamesCache
 from devreg.model.address import Address
 from devreg.model.deletion_plan import Outcome, Plan
 from devreg.model.errors import UsageError
-from devreg.model.events import Listener
+from devreg.model.events import Counted, Listener
 from devreg.model.inventory import Inventory
 from devreg.model.prune_plan import Rules, pruning
 from devreg.model.reference import Reference
@@ -37,11 +37,8 @@ def wishes(words: Sequence[str], rules: Rules, *, default: Address) -> tuple[Wis
             "nothing says what is to go", hint="give --keep N, --older-than TIME or --untagged; several go together"
         )
     found: dict[tuple[Address, str], Wish] = {}
-    for reference in (Reference.parse(word).within(default) for word in words):
-        if reference.tag or reference.digest:
-            raise UsageError(
-                f"{reference} is a single image, not a repository", hint=f"devreg rm {reference} deletes that"
-            )
+    for word in words:
+        reference = Reference.whole(word, instead=f"devreg rm {word} deletes that").within(default)
         where = reference.home, reference.repository
         found.setdefault(where, Wish(*where, rules))
     return tuple(found.values())
@@ -52,6 +49,7 @@ def plan(wish: Wish, *, timeout: float, listen: Listener, may_delete: bool) -> P
 
     Raises NotAuthorized where it does not, and what listing the tags does.
     """
+    listen(Counted(f"reading {wish.repository}", 0))
     with open_contents(wish.registry, timeout=timeout) as contents:
         if may_delete:
             check_deletes(contents.registry, wish.repository)

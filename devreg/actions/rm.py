@@ -11,10 +11,10 @@ from devreg.actions.reach import open_contents
 from devreg.model.address import Address
 from devreg.model.deletion_plan import Outcome, Plan, only_tags, removal
 from devreg.model.errors import RefusedOverwrite, UsageError
-from devreg.model.events import Listener
+from devreg.model.events import Counted, Listener
 from devreg.model.graph import Holdings
 from devreg.model.inventory import Inventory
-from devreg.model.reference import Reference
+from devreg.model.reference import Reference, is_tag
 from devreg.model.wire import same_digest
 from devreg.remote.contents import Contents
 from devreg.remote.deletion import carry_out, check_deletes
@@ -50,6 +50,7 @@ def plan(wish: Wish, *, timeout: float, listen: Listener, may_delete: bool = Tru
     Raises NotAuthorized where it does not; NotFound for a tag or manifest that there is not; RefusedOverwrite where an
     index needs what is to go.
     """
+    listen(Counted(f"reading {wish.repository}", 0))
     with open_contents(wish.registry, timeout=timeout) as contents:
         if may_delete:
             check_deletes(contents.registry, wish.repository)
@@ -106,9 +107,10 @@ def _check(contents: Contents, found: Inventory, planned: Plan, digests: Sequenc
     """Raise RefusedOverwrite where an index needs one of the digests, or may do so."""
     held = found.holdings
     for tag, why in held.unread.items():
+        first = f"delete that tag first: devreg rm {held.repository}:{tag}; or " if is_tag(tag) else ""
         raise RefusedOverwrite(
             f"{held.repository}:{tag} cannot be read, so nobody knows whether it needs what is to go: {why}",
-            hint=f"delete that tag first: devreg rm {held.repository}:{tag}; or delete tags only, without --digest",
+            hint=f"{first}delete tags only, without --digest",
         )
     for digest in digests:
         for index in [each for each, node in held.nodes.items() if digest in node.leads_to]:

@@ -11,7 +11,7 @@ from devreg.model import schema1
 from devreg.model.address import Address
 from devreg.model.body import Body
 from devreg.model.errors import DevregError, NotFound
-from devreg.model.events import Listener
+from devreg.model.events import Counted, Listener
 from devreg.model.graph import Holdings
 from devreg.model.imageconfig import platform
 from devreg.model.layer_tree import Cost, Forest, Grown, Layer, Wood, tree
@@ -40,7 +40,9 @@ def grow(name: str, *, default: Address, pattern: str | None, timeout: float, li
 
     Raises NotFound, NotAuthorized, RegistryUnreachable, UsageError.
     """
-    reference = Reference.parse(name).within(default)
+    instead = "name the repository, and its tag by --filter: devreg tree {name} --filter {tag}"
+    reference = Reference.whole(name, instead=instead).within(default)
+    listen(Counted(f"reading {reference.repository}", 0))
     with open_contents(reference.home, timeout=timeout) as contents:
         listed = list(contents.registry.tags(reference.repository))
         wrong = unfit(listed)

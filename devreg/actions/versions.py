@@ -12,6 +12,7 @@ from semver import Version
 _VERSION = re.compile(
     r"[vV]?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:_[0-9A-Za-z.-]+)?", re.ASCII
 )
+_LONG_NUMBER = re.compile(r"\d{6,}", re.ASCII)
 _LONGEST_TAG = 128
 
 
@@ -26,8 +27,10 @@ def version_key(tag: str) -> Version | None:
 def newest(tags: Iterable[str]) -> str | None:
     """The tag of the highest version, None where none is a version. Pre-releases count where there is nothing else.
 
-    Of several names of that version it is the most explicit: 1.10.0 rather than 1.10.
+    After those come lone long numbers, which may be dates, builds or commits: 20240506. Of several names of a version
+    it is the most explicit: 1.10.0 rather than 1.10.
     """
     versions = [(version, tag.count("."), tag) for tag in tags if (version := version_key(tag)) is not None]
-    released = [each for each in versions if not each[0].prerelease]
-    return max(released or versions)[-1] if versions else None
+    likely = [each for each in versions if not _LONG_NUMBER.fullmatch(each[-1])]
+    released = [each for each in likely if not each[0].prerelease]
+    return max(released or likely or versions)[-1] if versions else None

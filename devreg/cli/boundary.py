@@ -51,9 +51,12 @@ def _run(app: typer.Typer, words: Sequence[str]) -> int:
         return _tell(words, as_json, error.code, error.message, error.hint, error.exit_code)
     except typer.TyperException as error:
         return _usage(words, as_json, error)
-    except (typer.Abort, EOFError, KeyboardInterrupt):
-        hint = "run the command again: what was begun is undone or goes on"
-        return _tell(words, as_json, "interrupted", "interrupted", hint, INTERRUPTED)
+    except (typer.Abort, EOFError, KeyboardInterrupt) as error:
+        untouched = str(error)  # as whoever asked a question says
+        message, hint = "interrupted", "run the command again: what was begun is undone or goes on"
+        if untouched:
+            message, hint = f"interrupted: {untouched}", "run the command again"
+        return _tell(words, as_json, "interrupted", message, hint, INTERRUPTED)
     except Exception as error:  # the boundary is the one place for it
         if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC):
             raise  # devreg's own files raise ConfigUnusable, so this is stdout

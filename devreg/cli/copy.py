@@ -97,5 +97,7 @@ def _tell(command: str, done: Sequence[Copied], errors: list[DevregError], as_js
         return
     for each in done:
         console.result(f"{Reference.parse(each.reference).name}@{each.digest}")
+        if each.referrers:
+            console.note(f"with what refers to it: {each.referrers}")
         if not each.changed:
             console.note(f"{each.reference} was that before")

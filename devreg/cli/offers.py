@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from devreg.cli.outline import Command, Parameter, known
 
@@ -16,29 +16,34 @@ FILES = ":files"
 
 
 def tell(line: str) -> None:
-    """Answer a shell, on stdout. `line`: the command line up to the cursor."""
-    sys.stdout.buffer.write(answer(known(), line).encode())
-    sys.stdout.buffer.flush()
+    """Answer a shell, on stdout, as soon as there is something. `line`: the command line up to the cursor."""
+    for some in answer(known(), line):
+        sys.stdout.buffer.write(some.encode())
+        sys.stdout.buffer.flush()
 
 
-def answer(root: Command, line: str) -> str:
+def answer(root: Command, line: str) -> Iterator[str]:
     """What a shell is told: an offer a line, a tab before what it is."""
     *before, word = _words(line)
-    return "".join("\t".join(filter(None, each)) + "\n" for each in offers(root, before[1:], word))
+    for some in offers(root, before[1:], word):
+        yield "".join("\t".join(filter(None, each)) + "\n" for each in some)
 
 
-def offers(root: Command, before: Sequence[str], word: str) -> list[Offer]:
-    """What may stand for the unfinished `word` after the words `before`, which the program's name is not among."""
+def offers(root: Command, before: Sequence[str], word: str) -> Iterator[list[Offer]]:
+    """What may stand for the unfinished `word` after the words `before`, which the program's name is not among.
+
+    In portions, those first that are known soonest.
+    """
     command, before = _called(root, before)
     given, arguments, awaited = _read(command, before)
     if awaited is not None:
-        return _values(awaited, word, given)
-    if word.startswith("-") and "--" not in before:
-        return _values_of_option(command, word, given) if "=" in word else _options(command, word, given)
-    if argument := _argument(command, len(arguments)):
-        return _values(argument, word, given)
-    commands = {} if arguments else command["commands"]
-    return _beginning(word, ((name, each["help"]) for name, each in commands.items()))
+        yield from _values(awaited, word, given)
+    elif word.startswith("-") and "--" not in before:
+        yield from _values_of_option(command, word, given) if "=" in word else [_options(command, word, given)]
+    elif argument := _argument(command, len(arguments)):
+        yield from _values(argument, word, given)
+    elif not arguments:
+        yield _beginning(word, ((name, each["help"]) for name, each in command["commands"].items()))
 
 
 def _words(line: str) -> list[str]:
@@ -99,22 +104,23 @@ def _options(command: Command, word: str, given: dict[str, str]) -> list[Offer]:
     return _beginning(word, ((name, each["help"]) for each in left for name in each["names"]))
 
 
-def _values_of_option(command: Command, word: str, given: dict[str, str]) -> list[Offer]:
+def _values_of_option(command: Command, word: str, given: dict[str, str]) -> Iterator[list[Offer]]:
     """The same for `--option=VALUE`, whose value has begun."""
     name, _, begun = word.partition("=")
     option = next((each for each in command["options"] if name in each["names"]), None)
-    found = _values(option, begun, given) if option else []
-    return [(f"{name}={value}", meaning) for value, meaning in found if value != FILES]
+    for some in _values(option, begun, given) if option else ():
+        yield [(f"{name}={value}", meaning) for value, meaning in some if value != FILES]
 
 
-def _values(parameter: Parameter, word: str, given: dict[str, str]) -> list[Offer]:
+def _values(parameter: Parameter, word: str, given: dict[str, str]) -> Iterator[list[Offer]]:
     """What may stand for an argument, or for the value of an option."""
     if parameter["choices"]:
-        return _beginning(word, ((choice, "") for choice in parameter["choices"]))
+        yield _beginning(word, ((choice, "") for choice in parameter["choices"]))
+        return
     # Imported here, since commands and options are offered without it in half the time.
     from devreg.cli.names import names
 
-    return names(parameter["value"] or "", word, given.get("--registry"))
+    yield from names(parameter["value"] or "", word, given.get("--registry"))
 
 
 def _beginning(word: str, found: Iterable[Offer]) -> list[Offer]:

@@ -31,6 +31,7 @@ PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the 
 
 # The exit code after a "no": as after Ctrl-C, so that `devreg … && next` does not go on.
 DECLINED = 130
+_UNTOUCHED = "nothing was changed"
 
 settings = Settings()
 
@@ -72,13 +73,21 @@ def own_name() -> str:
 
 
 def agreed(question: str, yes: bool) -> None:
-    """Ask on a terminal; elsewhere `--yes` has to have been given. Raises UsageError without either, Exit for a no."""
+    """Ask on a terminal; elsewhere `--yes` has to have been given.
+
+    Raises UsageError without either, Exit for a no, Abort for Ctrl-C instead of an answer.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody can answer here.", hint="give --yes to go on without being asked")
-    if not typer.confirm(question, err=True):
-        console.note("nothing was changed")
+    try:
+        answer = typer.confirm(question, err=True)
+    except (typer.Abort, KeyboardInterrupt):
+        console.note("")  # the line of the question ends
+        raise typer.Abort(_UNTOUCHED) from None
+    if not answer:
+        console.note(_UNTOUCHED)
         raise typer.Exit(DECLINED)
 
 

@@ -1,4 +1,4 @@
-"""What an image's config blob says of it (OCI image-spec, config.md)."""
+"""What an image's config blob says of it (OCI image-spec, config.md), and a manifest's annotations."""
 
 from __future__ import annotations
 
@@ -15,17 +15,13 @@ def created(config: Mapping[str, object]) -> str | None:
 
     1970 is kept: reproducible builds mean it.
     """
-    value = config.get("created")
-    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return None
-    sign = -1 if match[3] == "-" else 1
-    try:
-        local = datetime.fromisoformat(f"{match[1]}T{match[2]}").replace(tzinfo=timezone.utc)
-        time = local - sign * timedelta(hours=int(match[4] or 0), minutes=int(match[5] or 0))
-    except (ValueError, OverflowError):
-        return None
-    return None if time.year == 1 else f"{time:%Y-%m-%dT%H:%M:%S}Z"
+    return _time(config.get("created"))
+
+
+def annotated(manifest: Mapping[str, object]) -> str | None:
+    """The same, as the annotation of a manifest has it (OCI image-spec, annotations.md)."""
+    annotations = manifest.get("annotations")
+    return _time(annotations.get("org.opencontainers.image.created")) if isinstance(annotations, dict) else None
 
 
 def diff_ids(config: Mapping[str, object]) -> tuple[str, ...]:
@@ -43,3 +39,16 @@ def platform(description: Mapping[str, object]) -> str | None:
         return None
     texts = [word for word in given if isinstance(word, str) and _WORD.fullmatch(word)]
     return "/".join(texts) if len(texts) == len(given) else None
+
+
+def _time(value: object) -> str | None:
+    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    sign = -1 if match[3] == "-" else 1
+    try:
+        local = datetime.fromisoformat(f"{match[1]}T{match[2]}").replace(tzinfo=timezone.utc)
+        time = local - sign * timedelta(hours=int(match[4] or 0), minutes=int(match[5] or 0))
+    except (ValueError, OverflowError):
+        return None
+    return None if time.year == 1 else f"{time:%Y-%m-%dT%H:%M:%S}Z"

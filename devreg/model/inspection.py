@@ -76,7 +76,7 @@ class Entry:
 class Inspected:
     """What a reference stands for. `manifest_size`: of the manifest itself.
 
-    `size`: of layers and configs, of all platforms, those that they share counted once; None where some are unknown.
+    `size`: of layers and configs, of all platforms; None where some are unknown. `artifact_type`: what an artifact is.
     `image`: of the platform that was asked for, else of this machine's, else of the first one that is there, as
     `chosen` tells; None for what is no image. `platforms`, `attestations`: an index's; what an index within it names is
     among its platforms. `referrers`: None where the registry tells of none. `blobs`: what an artifact consists of.
@@ -95,6 +95,7 @@ class Inspected:
     blobs: tuple[Entry, ...] = ()
     size: int | None = None
     chosen: Literal["asked", "machine", "first"] | None = None
+    artifact_type: str | None = None
 
 
 def image(manifest: Manifest, config: Mapping[str, object], error: str | None = None) -> Image:

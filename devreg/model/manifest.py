@@ -56,7 +56,8 @@ class Manifest:
     """A manifest that was read. `size` is its own, in bytes.
 
     `config` and `layers` are an image's or an artifact's, `children` an index's, without `attestations`: those are no
-    platform's image. A schema 1 manifest has none of them.
+    platform's image. A schema 1 manifest has none of them. What an index names twice is there once.
+    `artifact_type`: what an artifact is; where it does not say so, its config's type tells (OCI image-spec).
     """
 
     kind: Kind
@@ -67,6 +68,7 @@ class Manifest:
     layers: tuple[Descriptor, ...] = ()
     children: tuple[Descriptor, ...] = ()
     attestations: tuple[Descriptor, ...] = ()
+    artifact_type: str | None = None
 
     @property
     def content_size(self) -> int | None:
@@ -96,16 +98,18 @@ def parse_manifest(body: bytes, *, media_type: str, digest: str) -> Manifest:
         return Manifest(kind, media_type, digest, len(body))
     if kind == "index":
         entries = [_object(entry) for entry in _list(content, "manifests")]
-        children = tuple(_descriptor(entry) for entry in entries if not _is_attestation(entry))
-        attestations = tuple(_descriptor(entry) for entry in entries if _is_attestation(entry))
-        return Manifest(kind, media_type, digest, len(body), children=children, attestations=attestations)
+        children = dict.fromkeys(_descriptor(entry) for entry in entries if not _is_attestation(entry))
+        attestations = dict.fromkeys(_descriptor(entry) for entry in entries if _is_attestation(entry))
+        return Manifest(kind, media_type, digest, len(body), children=tuple(children), attestations=tuple(attestations))
     if kind == "artifact":
         blobs = tuple(_descriptor(_object(entry)) for entry in _list(content, "blobs"))
-        return Manifest(kind, media_type, digest, len(body), layers=blobs)
+        return Manifest(kind, media_type, digest, len(body), layers=blobs, artifact_type=_text(content, "artifactType"))
     config = _descriptor(_object(content.get("config")))
     layers = tuple(_descriptor(_object(entry)) for entry in _list(content, "layers"))
-    is_image = config.media_type in _IMAGE_CONFIGS and not content.get("artifactType")
-    return Manifest("image" if is_image else "artifact", media_type, digest, len(body), config, layers)
+    if config.media_type in _IMAGE_CONFIGS and not content.get("artifactType"):
+        return Manifest("image", media_type, digest, len(body), config, layers)
+    what = _text(content, "artifactType") or config.media_type
+    return Manifest("artifact", media_type, digest, len(body), config, layers, artifact_type=what)
 
 
 def _media_type(content: dict[str, object], header: str) -> str:
@@ -141,10 +145,7 @@ def _descriptor(entry: dict[str, object]) -> Descriptor:
         raise unusable("a digest in the manifest is missing or invalid")
     if type(size) is not int or not 0 <= size < 2**63:  # JSON's true is an int to isinstance
         raise unusable("a size in the manifest is missing or invalid")
-    artifact_type = entry.get("artifactType")
-    return Descriptor(
-        media_type, digest, size, _platform(entry), artifact_type if isinstance(artifact_type, str) else None
-    )
+    return Descriptor(media_type, digest, size, _platform(entry), _text(entry, "artifactType"))
 
 
 def _platform(entry: dict[str, object]) -> str | None:
@@ -164,6 +165,11 @@ def _list(content: dict[str, object], key: str) -> list[object]:
     if not isinstance(value, list):
         raise unusable(f"{key} in the manifest is not a list")
     return value
+
+
+def _text(entry: dict[str, object], key: str) -> str | None:
+    value = entry.get(key)
+    return value if isinstance(value, str) else None
 
 
 def _object(value: object) -> dict[str, object]:

@@ -57,6 +57,18 @@ class Reference:
         return self.registry
 
     @classmethod
+    def whole(cls, text: str, *, instead: str) -> Reference:
+        """Read a reference to a repository with all that is in it. Raises UsageError also for one to a single image.
+
+        `instead`: what to do for that, with `{name}` and `{tag}` for its parts.
+        """
+        found = cls.parse(text)
+        if found.tag or found.digest:
+            hint = instead.format(name=found.name, tag=found.tag or "TAG")
+            raise UsageError(f"{found} is a single image, not a repository", hint=hint)
+        return found
+
+    @classmethod
     def parse(cls, text: str) -> Reference:
         """Read a reference. Raises UsageError that names the fault."""
         rest, _, digest = text.partition("@")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 
@@ -38,11 +37,15 @@ def is_digest(text: str) -> bool:
 
 def digest_of(body: bytes) -> str:
     """The digest that registries give content by default."""
+    import hashlib  # here, since who presses TAB waits for this file's imports
+
     return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
 
 def same_digest(body: bytes, digest: str) -> bool:
     """Whether `body` is what `digest` (one that `is_digest`) promises."""
+    import hashlib
+
     return hashlib.new(digest.partition(":")[0], body).hexdigest() == digest.partition(":")[2]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -15,16 +16,41 @@ _SECONDS = 1.0
 
 
 class CountBar:
-    """The bar. It goes away without a trace."""
+    """The bar. It goes away without a trace. Who has begun to count and waits for a slow registry sees it, too."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
         self._progress: Progress | None = None
+        self._timer: threading.Timer | None = None
+        self._latest: Counted | None = None
+        self._lock = threading.Lock()
 
     def show(self, event: Counted) -> None:
         """How far it is now."""
-        if time.monotonic() - self._begun < _SECONDS:
-            return
+        with self._lock:
+            self._latest = event
+            left = self._begun + _SECONDS - time.monotonic()
+            if left <= 0:
+                self._draw(event)
+            elif self._timer is None:
+                self._timer = threading.Timer(left, self._in_time)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def hide(self) -> None:
+        """Take the bar away."""
+        with self._lock:
+            self._latest = None
+            if self._progress is not None:
+                self._progress.stop()
+                self._progress = None
+
+    def _in_time(self) -> None:
+        with self._lock:
+            if self._latest is not None:
+                self._draw(self._latest)
+
+    def _draw(self, event: Counted) -> None:
         if self._progress is None:
             self._progress = _bar()
         self._progress.update(
@@ -34,12 +60,6 @@ class CountBar:
             total=event.total or None,
         )
         self._progress.start()
-
-    def hide(self) -> None:
-        """Take the bar away."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
 
 
 def _bar() -> Progress:

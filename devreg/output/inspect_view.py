@@ -48,14 +48,16 @@ def inspected(found: Inspected) -> None:
             _pairs([("shown", found.image.digest)], _SHORT_NAME_WIDTH)
         _pairs(_facts(found.image))
         _layers(found.image.layers)
-        _pairs(_runs(found.image))
-        _named("label", found.image.labels)
+        runs = [*_runs(found.image), *_named("label", found.image.labels)]
+        if any(value for _, value in runs):
+            _gap()
+            _pairs(runs)
     _entries("CONTENT", found.blobs, name="content")
     _entries("ATTESTATION", found.attestations, name="attestation")
     _entries("REFERRER", found.referrers or (), name="referrer")
     if found.annotations:
         _gap()
-        _named("annotation", found.annotations)
+        _pairs(_named("annotation", found.annotations))
 
 
 def shown(found: Inspected) -> None:
@@ -70,7 +72,7 @@ def shown(found: Inspected) -> None:
 def _heading(found: Inspected) -> Iterator[Pair]:
     yield "name", found.reference
     yield "digest", found.digest
-    yield "type", f"{found.kind}, {found.media_type}"
+    yield "type", ", ".join(filter(None, (found.kind, found.artifact_type, found.media_type)))
     if (found.image is None or found.platforms) and found.size is not None:
         yield "total", _bytes(found.size, "")
     if found.kind == "schema1":
@@ -115,7 +117,6 @@ def _layers(layers: Sequence[Layer]) -> None:
     columns = [Column("LAYER", "cyan"), Column("SIZE", right=True), Column("INSTRUCTION", least=20)]
     rows = [Row((short_digest(each.digest), size(each.size), _cut(_line(each.instruction)))) for each in layers]
     _table(columns, rows)
-    _gap()
 
 
 def _line(instruction: str | None) -> str:
@@ -172,8 +173,8 @@ def _time(created: str | None) -> str | None:
     return f"{created} ({age(created)})" if created and console.is_terminal() else created
 
 
-def _named(name: str, values: Mapping[str, str]) -> None:
-    _pairs((name, f"{key}={value}") for key, value in values.items())
+def _named(name: str, values: Mapping[str, str]) -> Iterator[Pair]:
+    return ((name, f"{key}={value}") for key, value in values.items())
 
 
 def _gap() -> None:

@@ -114,7 +114,7 @@ def _for_people(tag: Tag, titles: set[str], prefix: str = "") -> Row:
             short_digest(tag.digest),
             size(tag.size),
             age(tag.created),
-            platforms or _KINDS.get(tag.kind or "", "-"),
+            _KINDS["schema1"] if tag.kind == "schema1" else platforms or _KINDS.get(tag.kind or "", "-"),
             *(["" if tag.referrers is None else str(tag.referrers)] if "REFS" in titles else []),
             *([tuple(sorted(map(inert, tag.also), key=len)) or ""] if "ALSO" in titles else []),
         )

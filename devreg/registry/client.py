@@ -161,7 +161,8 @@ class Registry:
         if response.status_code in (400, 405):
             return False
         if not response.is_success:
-            raise self._session.refusal(response, doing=f"take {repository}:{tag} away")
+            doing, missing = f"take {repository}:{tag} away", self._what_there_is(repository)
+            raise self._session.refusal(response, doing=doing, missing=missing)
         return True
 
     def deletes(self, repository: str) -> bool:
@@ -260,7 +261,11 @@ class Registry:
             doing=f"read {repository}{_separator(reference)}{reference}",
             headers={"Accept": ", ".join(ACCEPTED)},
             kind="manifests",
+            missing=self._what_there_is(repository),
         )
+
+    def _what_there_is(self, repository: str) -> str:
+        return f"check the name; what there is, tells devreg tags {self._session.connection.address}/{repository}"
 
 
 def _path(repository: str, *rest: str) -> str:

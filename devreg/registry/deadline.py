@@ -2,7 +2,7 @@
 
 A server that sends `102 Processing`, or a byte of a header, every few seconds would hold us for ever. So the stream
 below httpx counts: the head of an answer, early ones included, has the time-out of one wait; what follows has what
-`allow` says.
+`allow` says. An answer that may be long has no such end; instead it has to keep a pace.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import math
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpcore
 import httpx
 
 MAX_SECONDS = 300.0
-"""For the rest of a small answer."""
+"""For the rest of a small answer, and for the next ENOUGH bytes of a long one."""
+
+ENOUGH = 256 * 2**10
+"""Bytes. Somewhat less than 1 kB/s: no network in use is as slow."""
 
 
 class BoundedTransport(httpx.HTTPTransport):
@@ -30,10 +33,36 @@ class BoundedTransport(httpx.HTTPTransport):
 
 
 def allow(response: httpx.Response, seconds: float) -> None:
-    """Give what is left of an answer so many seconds, from now on; math.inf for as long as it comes."""
+    """Give what is left of an answer so many seconds, from now on."""
     stream = response.extensions["network_stream"]
     if isinstance(stream, _Stream):  # what follows a 101 is none of HTTP's, and nobody reads it
         stream.due = time.monotonic() + seconds
+
+
+class Pace:
+    """Of an answer that may be long: ENOUGH bytes in MAX_SECONDS, again and again, from now on.
+
+    What counts is the time that is spent waiting for it, whatever hinders it, and not what its pieces are used for.
+    """
+
+    def __init__(self) -> None:
+        self._due = time.monotonic() + MAX_SECONDS
+        self._came = 0
+
+    @property
+    def left(self) -> float:
+        """The seconds until the next bytes are overdue; less than none when they are."""
+        return self._due - time.monotonic()
+
+    def of(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The same pieces, counted. It is for who gets them to look at `left` meanwhile."""
+        for piece in pieces:
+            self._came += len(piece)
+            if self._came >= ENOUGH:
+                self._due, self._came = time.monotonic() + MAX_SECONDS, 0
+            handed = time.monotonic()
+            yield piece
+            self._due += time.monotonic() - handed
 
 
 class _Backend(httpcore.NetworkBackend):

@@ -7,7 +7,7 @@ import httpx
 from devreg.model.credentials import Credentials
 from devreg.model.errors import DevregError, NotAuthorized, NotFound, RegistryUnreachable
 from devreg.model.tls import Connection
-from devreg.model.wire import error_summary
+from devreg.model.wire import error_codes, error_summary
 
 
 def refusal(
@@ -17,8 +17,12 @@ def refusal(
     *,
     doing: str,
     hint: str | None = None,
+    missing: str | None = None,
 ) -> DevregError:
-    """The error for `response`. `doing` completes "cannot …"; `hint`: the next step after 403, 404, 405."""
+    """The error for `response`. `doing` completes "cannot …"; `hint`: the next step after 403, 404, 405.
+
+    `missing`: the next step after 404 and 405, where it is not the repository that is missing.
+    """
     address, status = connection.address, response.status_code
     message = f"cannot {doing}: {address} answered {described(response)}"
     if status == 401:
@@ -28,7 +32,12 @@ def refusal(
         denied.denied = True
         return denied
     if status in (404, 405):
-        return NotFound(message, hint=hint or "check the name; what there is, `devreg repos` tells")
+        codes = error_codes(response.content)
+        if "BLOB_UNKNOWN" in codes:
+            missing = "the registry has lost it: push or copy the image there once more"
+        if missing is None or "NAME_UNKNOWN" in codes:
+            missing = f"check the name; what there is, tells devreg repos {address}"
+        return NotFound(message, hint=hint or missing)
     if status == 429:
         return RegistryUnreachable(message, hint="it limits how often it may be asked: wait, or log in")
     if status >= 500:

@@ -102,11 +102,12 @@ class Session:
         headers: Mapping[str, str] | None = None,
         kind: str,
         also: Container[int] = (),
+        missing: str | None = None,
     ) -> Answer:
         """As `send`, for a small answer, by the short way if possible. `kind`: what is asked for, such as "blobs".
 
         `also`: statuses of answers that are wanted although they are no success. Registries that keep a kind elsewhere
-        redirect each of its requests: after the first, `ask` alone is used.
+        redirect each of its requests: after the first, `ask` alone is used. `missing`: as for `refusal`.
         """
         if self._lane is not None and kind not in self._led_away:
             known = self._auth.known(method, path)
@@ -118,10 +119,10 @@ class Session:
                 self._led_away.add(kind)
             if answer is not None and answer.status in (403, 404, 405):
                 refused = httpx.Response(answer.status, headers=list(answer.headers.items()), content=answer.body)
-                raise self.refusal(refused, doing=doing)
+                raise self.refusal(refused, doing=doing, missing=missing)
         response = self.ask(method, path, headers=headers)
         if not response.is_success and response.status_code not in also:
-            raise self.refusal(response, doing=doing)
+            raise self.refusal(response, doing=doing, missing=missing)
         return Answer(response.status_code, response.headers, response.content)
 
     @contextmanager
@@ -167,9 +168,14 @@ class Session:
                 extensions={"retry": retry},
             )
 
-    def refusal(self, response: httpx.Response, *, doing: str, hint: str | None = None) -> DevregError:
-        """What an answer that is no success means. `doing` and `hint` as for `send`."""
-        return refusal(response, self.connection, self._credentials, doing=doing, hint=hint)
+    def refusal(
+        self, response: httpx.Response, *, doing: str, hint: str | None = None, missing: str | None = None
+    ) -> DevregError:
+        """What an answer that is no success means. `doing` and `hint` as for `send`.
+
+        `missing`: the next step where the repository is there, and not what was asked for in it.
+        """
+        return refusal(response, self.connection, self._credentials, doing=doing, hint=hint, missing=missing)
 
     def follow(self, response: httpx.Response, target: str) -> httpx.URL:
         """The URL that a Link or Location in `response` means, always at this registry. Raises RegistryUnreachable."""

@@ -6,7 +6,6 @@ for all of them.
 
 from __future__ import annotations
 
-import math
 import ssl
 from threading import Lock
 
@@ -38,7 +37,9 @@ PROBE_RETRY = RETRY.copy_with(retry_on_exceptions=(httpx.ReadError, httpx.Remote
 
 
 STREAMED = "devreg.streamed"
-"""The extension of a request whose answer, if it is a success, is read by whoever asked: a blob may have any size."""
+"""The extension of a request whose answer, if it is a success, is read by whoever asked: a blob may have any size.
+
+Until they allow more, it has the time that its head has."""
 
 
 def transport(connection: Connection, scheme: str) -> httpx.BaseTransport:
@@ -64,7 +65,6 @@ class _Transport(httpx.BaseTransport):
             )
         response = self._pool(request.url).handle_request(request)
         if request.extensions.get(STREAMED) and response.is_success:
-            deadline.allow(response, math.inf)
             return response
         deadline.allow(response, deadline.MAX_SECONDS)
         try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from devreg.model import schema1
 from devreg.model.body import Body
 from devreg.model.errors import NotFound, RegistryUnreachable
-from devreg.model.imageconfig import created, platform
+from devreg.model.imageconfig import annotated, created, platform
 from devreg.model.manifest import Kind, Manifest
 from devreg.model.wire import json_object, unusable
 from devreg.remote.contents import Contents, parsed
@@ -20,10 +20,10 @@ MAX_IMAGES = 1000
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one manifest. `size`: bytes of the layers and configs, of all platforms of an index; None for schema 1.
+    """Of one manifest. `size`: bytes of the layers and configs, of all images of an index; None for schema 1.
 
-    `created`: of the newest image, RFC 3339, None when unknown. `blobs`: the size of everything that is stored for it,
-    by digest.
+    `created`: of the newest image, RFC 3339, else what its annotation says, None when unknown. `blobs`: the size of
+    everything that is stored for it, by digest.
     """
 
     digest: str
@@ -61,25 +61,30 @@ class Reader:
         manifest = parsed(body)
         images = self._images_of(repository, manifest)
         facts = _facts(manifest, images, self._configs(repository, body, manifest, images))
+        if facts.created is None:  # artifacts have no config that tells
+            facts = replace(facts, created=annotated(json_object(body.content, "the manifest")))
         if body.digest:  # signed schema 1 may come without one
             self._known[where] = facts
         return facts
 
     def _images_of(self, repository: str, manifest: Manifest) -> list[Manifest]:
-        """The manifest itself, or those that an index leads to. An index in an index is no platform's image.
+        """The manifest itself, or those that an index leads to, each once, and with them the indexes within it.
 
         An index may name images that were never copied along with it, or were deleted: they take up nothing. So each is
         asked for once also where the cache has it, which may be from another repository, or from before.
         """
         if manifest.kind != "index":
             return [manifest]
-        if len(manifest.children) > MAX_IMAGES:
-            raise unusable(f"an index of more than {MAX_IMAGES} images")
-        found: list[Manifest] = []
-        for child in manifest.children:
-            with suppress(NotFound):
-                found.append(self._image(repository, child.digest))
-        return [each for each in found if each.kind != "index"]
+        found: dict[str, Manifest] = {}
+        named = [child.digest for child in manifest.children]
+        for digest in named:  # it grows meanwhile
+            if len(named) > MAX_IMAGES:
+                raise unusable(f"an index of more than {MAX_IMAGES} images")
+            if digest not in found:
+                with suppress(NotFound):
+                    found[digest] = self._image(repository, digest)
+                    named += [child.digest for child in found[digest].children]
+        return list(found.values())
 
     def _configs(
         self, repository: str, body: Body, manifest: Manifest, images: Sequence[Manifest]
@@ -99,15 +104,16 @@ class Reader:
 
 
 def _facts(manifest: Manifest, images: Sequence[Manifest], configs: Sequence[dict[str, object]]) -> Facts:
-    sizes = [image.content_size for image in images]
+    sizes = [image.content_size for image in images if image.kind != "index"]
     times = [time for config in configs if (time := created(config))]
+    named = dict.fromkeys(each for index in (manifest, *images) for each in index.platforms)
     return Facts(
         digest=manifest.digest,
         media_type=manifest.media_type,
         kind=manifest.kind,
         size=None if None in sizes else sum(size for size in sizes if size is not None),
         created=max(times, default=None),
-        platforms=manifest.platforms or tuple(filter(None, map(platform, configs))),
+        platforms=tuple(named or dict.fromkeys(filter(None, map(platform, configs)))),
         blobs={
             manifest.digest: manifest.size,
             **{image.digest: image.size for image in images},

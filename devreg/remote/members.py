@@ -31,23 +31,23 @@ class Member:
 def members(contents: Contents, repository: str, index: Manifest, *, now: bool = False) -> tuple[Member, ...]:
     """What an index names, but for attestations. In place of an index within it stands what that names, at the end.
 
+    What several of them name is there once.
+
     An index may name images that were never copied along with it: what cannot be read has an error, and is not raised.
     `now`: ask for each whether it is there, which the cache, that may know it from another repository, does not tell.
     Who leaves that out has asked before.
     """
     found: list[Member] = []
     level, room = index.children, MAX_READ
+    seen = set(level)
     while level:
         read = list(in_order(lambda each: _read(contents, repository, each, now), level[:room]))
         found += [each for each in read if each.manifest is None or each.manifest.kind != "index"]
         found += [Member(each, each.platform) for each in level[room:]]
         room -= len(read)
-        level = tuple(
-            child
-            for each in read
-            if each.manifest is not None and each.manifest.kind == "index"
-            for child in each.manifest.children
-        )
+        named = dict.fromkeys(child for each in read if each.manifest is not None for child in each.manifest.children)
+        level = tuple(child for child in named if child not in seen)
+        seen.update(level)
     return tuple(found)
 
 

@@ -70,6 +70,22 @@ def test_a_glob_leaves_out_repositories(run: Run, serve: Serve) -> None:
     assert run("repos", "--filter", "nothing").out == ""
 
 
+@pytest.mark.parametrize("command", ["tags", "tree"])
+def test_one_tag_is_no_repository(run: Run, command: str) -> None:
+    outcome = run(command, "team/app:1")
+    assert outcome.code == 2
+    assert f"devreg {command} team/app --filter 1\n" in outcome.err
+    assert run(command, f"team/app@{DIGEST}").code == 2
+
+
+def test_one_of_several_repositories_that_is_not_there(run: Run, serve: Serve) -> None:
+    server = serve(registry.answer)
+    outcome = run("tags", "team/app", "nosuch", "--json")
+    assert outcome.code == 1
+    (unread,) = [row for row in outcome.data["tags"] if row["error"] and not row["name"]]
+    assert unread["error"].endswith(f"devreg repos {server.host}")
+
+
 def test_repos_with_details(run: Run, serve: Serve) -> None:
     serve(registry.answer)
     outcome = run("repos", "--details")

@@ -40,7 +40,7 @@ def cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def offered(line: str) -> list[str]:
     """The words that are offered at the end of a line."""
-    return [each.partition("\t")[0] for each in answer(known(), line).splitlines()]
+    return [each.partition("\t")[0] for each in "".join(answer(known(), line)).splitlines()]
 
 
 def tab(line: str, **environment: str | None) -> str:
@@ -106,9 +106,9 @@ def test_what_is_offered(line: str, words: list[str]) -> None:
 
 
 def test_what_it_is_stands_beside_it() -> None:
-    assert ("tags", "List the tags of repositories.") in offers(known(), [], "ta")
-    assert ("--json", "Print one JSON document.") in offers(known(), ["tags"], "--j")
-    assert answer(known(), "devreg untr") == "untrust\tTake that trust away again.\n"
+    assert ("tags", "List the tags of repositories.") in next(offers(known(), [], "ta"))
+    assert ("--json", "Print one JSON document.") in next(offers(known(), ["tags"], "--j"))
+    assert "".join(answer(known(), "devreg untr")) == "untrust\tTake that trust away again.\n"
 
 
 @pytest.mark.usefixtures("cache")

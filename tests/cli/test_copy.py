@@ -163,6 +163,7 @@ def test_who_may_not_list_referrers_finds_them_by_their_tags(run: Run, world: Wo
     world.one.before = lambda asked: error_answer(status, "X") if "/referrers/" in asked.path else None
     outcome = run("copy", f"{world.source}:1", world.target)
     assert outcome.code == 0
+    assert "what refers to it: 1" in outcome.err
     assert set(world.two.tags("mirror")) == {"1", f"{tag}.sig"}
 
 

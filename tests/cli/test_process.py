@@ -13,13 +13,14 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
 
 from tests.cli import registry
 from tests.cli.conftest import NOBODY, Serve
+from tests.http.deleting_registry import REPOSITORY, Deleting
 from tests.http.server import Answer, Asked
 
 DEVREG = (sys.executable, "-m", "devreg")
@@ -196,14 +197,32 @@ def test_a_password_is_asked_for_unseen(serve: Serve) -> None:
     assert registry.PASSWORD not in seen
 
 
+def interrupted_at(prompt: str, process: subprocess.Popen[bytes], terminal: int) -> str:
+    """Ctrl-C at a prompt; what is written after it."""
+    read_until(terminal, prompt)
+    process.send_signal(signal.SIGINT)
+    while not select.select([terminal], [], [], 1)[0]:  # it came before the read began: Python then misses it
+        process.send_signal(signal.SIGINT)
+    seen = plain(read_until(terminal))
+    assert process.wait(SECONDS) == 130
+    assert "Traceback" not in seen
+    return seen
+
+
 def test_ctrl_c_at_a_prompt_is_code_130(serve: Serve) -> None:
     serve(registry.guarded)
     with at_terminal("login") as (process, terminal):
-        read_until(terminal, "User name: ")
-        process.send_signal(signal.SIGINT)
-        while not select.select([terminal], [], [], 1)[0]:  # it came before the read began: Python then misses it
-            process.send_signal(signal.SIGINT)
-        seen = read_until(terminal)
-        assert process.wait(SECONDS) == 130
-    assert "Traceback" not in seen
-    assert "interrupted" in seen
+        assert "interrupted" in interrupted_at("User name: ", process, terminal)
+
+
+@pytest.mark.parametrize("words", [("rm", f"{REPOSITORY}:1"), ("prune", REPOSITORY, "--keep", "1", "--apply")])
+def test_ctrl_c_instead_of_a_yes_changes_nothing(serve: Serve, words: Sequence[str]) -> None:
+    script = Deleting()
+    script.image("1", created="2024-01-01T00:00:00Z")
+    script.image("2", created="2024-01-02T00:00:00Z", layer="2")
+    serve(script)
+    tags = dict(script.tags)
+    with at_terminal(*words) as (process, terminal):
+        seen = interrupted_at(r"Go on\? \[y/N\]: ", process, terminal)
+    assert "\ndevreg: interrupted: nothing was changed\n" in seen
+    assert script.tags == tags

@@ -228,3 +228,5 @@ def test_names_that_a_registry_made_up(run: Run, serve: Serve, script: Deleting)
     assert outcome.code == 24
     assert "\x1b" not in outcome.err
     assert "red" in outcome.err
+    assert "devreg rm" not in outcome.err  # which no such name can be given
+    assert "without --digest" in outcome.err

@@ -89,9 +89,26 @@ def test_head_that_tells_too_little_is_followed_by_get(serve: Serve, opened: Ope
 
 @pytest.mark.parametrize("method", ["manifest", "head_manifest"])
 def test_an_unknown_tag(serve: Serve, opened: Open, method: str) -> None:
-    registry = opened(serve(error_answer(404, "MANIFEST_UNKNOWN")))
-    with pytest.raises(NotFound, match="cannot read app:9"):
+    server = serve(error_answer(404, "MANIFEST_UNKNOWN"))
+    registry = opened(server)
+    with pytest.raises(NotFound, match="cannot read app:9") as caught:
         getattr(registry, method)("app", "9")
+    assert caught.value.hint.endswith(f"devreg tags {server.host}/app")
+
+
+def test_an_unknown_repository(serve: Serve, opened: Open) -> None:
+    server = serve(error_answer(404, "NAME_UNKNOWN"))
+    for ask in (lambda registry: registry.manifest("app", "9"), lambda registry: list(registry.tags("app"))):
+        with pytest.raises(NotFound) as caught:
+            ask(opened(server))
+        assert caught.value.hint.endswith(f"devreg repos {server.host}")
+
+
+def test_a_lost_config(serve: Serve, opened: Open) -> None:
+    registry = opened(serve(error_answer(404, "BLOB_UNKNOWN")))
+    with pytest.raises(NotFound) as caught:
+        registry.config("app", CONFIG_DESCRIPTOR)
+    assert "push" in caught.value.hint
 
 
 def test_a_config(serve: Serve, opened: Open) -> None:

@@ -107,13 +107,41 @@ def test_an_answer_that_follows_an_early_one(serve: Serve, opened: Open) -> None
 
 
 def test_a_blob_takes_as_long_as_it_takes(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadline, "MAX_SECONDS", 0.1)
-    content = bytes(range(30))
+    monkeypatch.setattr(deadline, "MAX_SECONDS", 0.3)
+    monkeypatch.setattr(deadline, "ENOUGH", 1)
+    content = bytes(range(60))
     server = serve(
-        Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n", drip=[b"%c" % each for each in content])
+        Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n", drip=[b"%c" % each for each in content])
     )
     descriptor = Descriptor("x", digest_of(content), len(content))
     assert b"".join(opened(server, timeout=0.2).read_blob("app", descriptor).read(0)) == content
+
+
+@pytest.mark.usefixtures("pauses")
+@pytest.mark.parametrize(
+    "answer",
+    [*BODIES.values(), Answer(raw=b"HTTP/1.1 206 Partial Content\r\nContent-Length: 9999\r\n\r\n ")],
+    ids=[*BODIES, "a byte a connection"],
+)
+def test_a_blob_that_brings_next_to_nothing(
+    serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
+    monkeypatch.setattr(deadline, "MAX_SECONDS", 0.5)
+    server = serve(answer)
+    with pytest.raises(RegistryUnreachable, match="comes too slowly"):
+        list(opened(server).read_blob("app", Descriptor("x", digest_of(b""), 9999)).read(0))
+    assert server.outwaited == 0
+
+
+def test_a_blob_may_be_used_slowly(serve: Serve, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "MAX_SECONDS", 0.3)
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n"
+    server = serve(Answer(raw=raw, drip=[b"x"] * 20))
+    descriptor = Descriptor("x", digest_of(b"x" * 20), 20)
+    monkeypatch.setattr(deadline, "ENOUGH", 10)
+    for piece in opened(server).read_blob("app", descriptor).read(0):
+        assert piece
+        Event().wait(0.05)
 
 
 @pytest.fixture

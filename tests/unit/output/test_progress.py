@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rich.console import Console
 
 from devreg.model.events import Counted, Layer, Listener, Step, Warn
-from devreg.output import console, progress
+from devreg.output import console, count_bar, progress
 from devreg.output.progress import _Bars, reporting
 
 A, B, C, D = "a" * 12, "b" * 12, "c" * 12, "d" * 12
@@ -246,6 +247,26 @@ def test_a_bar_for_what_is_counted_comes_after_a_second(screen: io.StringIO, clo
     shown = counted(screen, clock, 1.1)
     assert r"reading [team]/app\x1b[2J " in shown
     assert "/1000" in shown
+
+
+def test_a_bar_comes_also_while_nothing_does(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(count_bar, "_SECONDS", 0.01)
+    with reporting() as listener:
+        listener(Counted("reading app", 0))
+        for _ in range(500):
+            if "reading app" in screen.getvalue():
+                break
+            threading.Event().wait(0.02)
+        assert "reading app" in screen.getvalue()
+    assert screen.getvalue().count("\x1b[?25l") == screen.getvalue().count("\x1b[?25h") == 1
+
+
+def test_no_bar_comes_after_the_end(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(count_bar, "_SECONDS", 0.05)
+    with reporting() as listener:
+        listener(Counted("reading app", 0))
+    threading.Event().wait(0.1)
+    assert screen.getvalue() == ""
 
 
 def test_the_bar_goes_away_when_something_else_happens(screen: io.StringIO, clock: list[float]) -> None:

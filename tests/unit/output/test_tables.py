@@ -159,6 +159,7 @@ def test_linux_goes_without_saying_only_where_there_is_no_room(terminal: Callabl
     ("kind", "platforms", "shown"),
     [
         ("schema1", (), "schema 1"),
+        ("schema1", ("linux/amd64",), "schema 1"),
         ("artifact", (), "artifact"),
         ("image", (), "-"),
         ("index", ("linux/amd64",), "linux/amd64"),
