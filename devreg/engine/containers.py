@@ -95,7 +95,10 @@ def create(engine: Engine, container: Container, network: str) -> str:
             user=container.user,
             network=network,
             ports={f"{container.inner_port}/tcp": (listen.ip, listen.port)} if (listen := container.publish) else {},
-            volumes={volume: {"bind": path, "mode": "rw"} for path, volume in container.mounts.items()},
+            volumes=[
+                *(f"{volume}:{path}:rw" for path, volume in container.mounts.items()),
+                *(f"{volume}:{path}:ro" for path, volume in container.views.items()),
+            ],
             # The engine puts no file into a read-only root: files get a nameless volume, which goes with the container.
             mounts=[docker.types.Mount(folder, None, type="volume") for folder in container.file_folders],
             read_only=True,

@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, field
 from enum import Enum
 from typing import Literal
 
@@ -208,6 +208,7 @@ class Front:
     `rules_file`: lines of nginx's `map` that say to which repositories users may push; it may be missing.
     `external_auth`: a URL that checks passwords instead of `users_file`; with https by the authorities in
     `external_auth_ca`.
+    `blobs_folder`: that of the registry, where nginx may read it.
     While there is a `pause_file` with `.uploads` or `.writes` after its name, those are asked to come back later.
     """
 
@@ -222,6 +223,7 @@ class Front:
     external_auth: str | None = None
     external_auth_ca: str | None = None
     pause_file: str | None = None
+    blobs_folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,7 @@ class NginxProcess:
 class Container:
     """One container: everything the engine has to be told. `mounts` and `files` are keyed by the path inside.
 
+    `views`: more mounts, of which the container can only read.
     `choices`: what `up` was told, for the next one to go by (`server_choices`).
     `command` replaces the image's entrypoint. `inner_port` is the port that `publish` leads to.
 
@@ -266,6 +269,7 @@ class Container:
     memory: int | None = None
     processes: int = 4096
     file_mode: int = 0o644
+    views: dict[str, str] = field(default_factory=dict)
 
     @property
     def file_folders(self) -> tuple[str, ...]:

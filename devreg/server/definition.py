@@ -1,6 +1,7 @@
 """What the registry server consists of: two containers, one private network, four volumes.
 
     clients ──TCP──▶ nginx ──unix socket──▶ registry ──▶ volume devreg_registry
+                       └──────────── reads blobs ──────────────▲
 
 nginx decides who may write; the registry believes whoever reaches it. It therefore listens on a unix socket in a volume
 that only these two containers share, and on no port: not even a program on the same machine can go around nginx. On its
@@ -41,6 +42,8 @@ NGINX_GID = 101
 SHARED_FOLDER = "/run/devreg"
 PAUSE_FILE = f"{SHARED_FOLDER}/pause"
 DATA_FOLDER = "/var/lib/registry"
+# Where the registry keeps blobs, below that folder.
+BLOBS = "docker/registry/v2/blobs"
 CONFIG_FILE = "/etc/devreg/registry.yml"
 DEBUG = "127.0.0.1:5001"
 # A pause has ended with the one that asked for it, and so have its lists. The secret is what uploads are known by: with
@@ -86,6 +89,7 @@ def containers(
         external_auth=choices.external_auth,
         external_auth_ca=_EXTERNAL_AUTH_CA if authorities else None,
         pause_file=PAUSE_FILE,
+        blobs_folder=f"{DATA_FOLDER}/{BLOBS}",
     )
     registry = Container(
         role="registry",
@@ -104,6 +108,7 @@ def containers(
         image=images.nginx,
         command=("nginx", "-c", "/etc/devreg/nginx.conf", "-g", "daemon off;"),
         mounts={SHARED_FOLDER: SOCKET_VOLUME, "/etc/devreg/users": USERS_VOLUME, "/etc/devreg/tls": TLS_VOLUME},
+        views={DATA_FOLDER: DATA_VOLUME},
         files={
             "/etc/devreg/nginx.conf": texts.nginx(front, NGINX_PROCESS),
             **({_EXTERNAL_AUTH_CA: authorities} if authorities else {}),

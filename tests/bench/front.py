@@ -14,6 +14,7 @@ from pathlib import Path
 
 from devreg.model.server import Front, NginxProcess, Store
 from devreg.server import texts
+from devreg.server.definition import BLOBS
 from tests.bench.taking_turns import Side, figures, ratio, take_turns
 from tests.live.conftest import free_port
 from tests.live.lab import processes
@@ -79,6 +80,7 @@ def _nginx(store: Store, folder: Path) -> Iterator[Server]:
         upstream=f"unix:{store.address}",
         users_file=str(users),
         checker=f"127.0.0.1:{free_port()}",
+        blobs_folder=f"{store.folder}/{BLOBS}",
     )
     process = NginxProcess("root", str(folder / "nginx.pid"), str(folder / "errors"), str(folder / "access"))
     config.write_text(texts.nginx(front, process))

@@ -22,6 +22,7 @@ NGINX = Container(
     image="nginx:stable-alpine",
     command=("nginx", "-g", "daemon off;"),
     mounts={"/run/devreg": "devreg_socket"},
+    views={"/data": "devreg_registry"},
     files={"/etc/devreg/nginx.conf": "events {}\n"},
     publish=Listen("127.0.0.1", 5000),
     inner_port=5000,
@@ -44,7 +45,7 @@ def test_a_container_is_created_with_everything_of_its_definition(engine: Engine
     assert held.name == "devreg-nginx"
     assert held.config["Entrypoint"] == ["nginx", "-g", "daemon off;"]
     assert host["PortBindings"] == {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5000"}]}
-    assert host["Binds"] == ["devreg_socket:/run/devreg:rw"]
+    assert host["Binds"] == ["devreg_socket:/run/devreg:rw", "devreg_registry:/data:ro"]
     assert host["RestartPolicy"] == {"Name": "unless-stopped"}
     assert host["ReadonlyRootfs"] is True
     assert [(each["Target"], each["Type"]) for each in host["Mounts"]] == [("/etc/devreg", "volume")]

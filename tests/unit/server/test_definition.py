@@ -45,6 +45,12 @@ def test_every_volume_is_mounted_somewhere() -> None:
     assert {*REGISTRY.mounts.values(), *NGINX.mounts.values()} == set(VOLUMES)
 
 
+def test_nginx_reads_blobs_from_the_registrys_folder_and_cannot_write_there() -> None:
+    assert re.search(r"rootdirectory: (\S+)", YML)[1] in NGINX.views  # type: ignore[index]
+    assert NGINX.views.items() <= REGISTRY.mounts.items()
+    assert not NGINX.views.keys() & NGINX.mounts.keys()
+
+
 def test_the_users_are_where_nginx_looks_for_them_and_survive_the_container() -> None:
     assert f"auth_basic_user_file {USERS_FILE};" in PLAIN
     folder = USERS_FILE.rpartition("/")[0]

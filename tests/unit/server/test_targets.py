@@ -90,6 +90,7 @@ def test_compose_has_the_containers_of_up() -> None:
     mounted = {each.split(":")[0] for service in services.values() for each in service["volumes"]}
     assert {each for each in mounted if not each.startswith("./")} == set(compose["volumes"])
     assert {each[2:] for each in mounted if each.startswith("./")} == {"registry.yml", "nginx.conf"}
+    assert "devreg_registry:/var/lib/registry:ro" in services["nginx"]["volumes"]
 
 
 def test_a_swarm_with_s3_has_replicas_that_share_all() -> None:
