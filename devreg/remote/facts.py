@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from devreg.model import schema1
 from devreg.model.body import Body
 from devreg.model.errors import NotFound, RegistryUnreachable
 from devreg.model.imageconfig import created, platform
-from devreg.model.manifest import Kind, Manifest
+from devreg.model.manifest import Descriptor, Kind, Manifest
 from devreg.model.wire import json_object, unusable
 from devreg.remote.contents import Contents, parsed
 
@@ -42,6 +42,13 @@ class Reader:
         self.contents = contents
         self._known: dict[tuple[str, str], Facts] = {}
         self._images: dict[tuple[str, str], Manifest] = {}
+
+    def recall(self, repository: str, digests: Iterable[str]) -> None:
+        """Find the facts of those that are single images and that the cache has whole: many at once are found in a
+        fraction of the time. What an index leads to has to be asked for."""
+        new = {digest for digest in digests if (repository, digest) not in self._known}
+        for manifest, config in _images(self.contents, new):
+            self._known[repository, manifest.digest] = _facts(manifest, [manifest], [config])
 
     def facts(self, repository: str, tag: str, last: str | None = None) -> Facts:
         """Of what a tag stands for now. `last`: the digest that it had before. Where that is known, only the digest is
@@ -96,6 +103,21 @@ class Reader:
         if where not in self._images:
             self._images[where] = parsed(self.contents.there(repository, digest))
         return self._images[where]
+
+
+def _images(contents: Contents, digests: Set[str]) -> Iterator[tuple[Manifest, dict[str, object]]]:
+    """The images that the cache has, each with its config."""
+    manifests: list[tuple[Manifest, Descriptor]] = []
+    for body in contents.kept(digests).values():
+        with suppress(RegistryUnreachable):
+            manifest = parsed(body)
+            if manifest.kind == "image" and manifest.config:
+                manifests.append((manifest, manifest.config))
+    configs = contents.kept({config.digest for _, config in manifests})
+    for manifest, config in manifests:
+        if config.digest in configs:
+            with suppress(RegistryUnreachable):
+                yield manifest, json_object(configs[config.digest].content, "the config")
 
 
 def _facts(manifest: Manifest, images: Sequence[Manifest], configs: Sequence[dict[str, object]]) -> Facts:
