@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -17,7 +17,7 @@ from devreg.model.events import Counted, Listener
 from devreg.model.listing import Repository, Tag
 from devreg.model.reference import Reference, checked_repository, checked_tag
 from devreg.model.selection import matching
-from devreg.registry.at_once import in_order
+from devreg.registry.at_once import in_order, portions
 from devreg.remote.contents import Contents
 from devreg.remote.facts import Facts, Reader
 from devreg.remote.referring import counted
@@ -81,8 +81,8 @@ def _tags(contents: Contents, address: Address, repository: str, pattern: str | 
     with NamesCache() as cache:
         known = cache.tags(address, repository)
         rows: list[Tag] = []
-        for row in in_order(lambda tag: _row(reader, repository, tag, known.get(tag)), asked):
-            rows.append(row)
+        for some in in_order(lambda tags: _rows(reader, repository, tags, known), portions(asked)):
+            rows += some
             listen(Counted(f"reading {repository}", len(rows), len(asked)))
         now = {row.name: row.digest for row in rows}
         cache.learn_tags(address, repository, {tag: now.get(tag, known.get(tag)) for tag in every[:_REMEMBERED]})
@@ -90,8 +90,13 @@ def _tags(contents: Contents, address: Address, repository: str, pattern: str | 
     return _related(rows, counted(contents, repository, digests, {tag: now.get(tag) for tag in every}))
 
 
+def _rows(reader: Reader, repository: str, tags: Sequence[str], known: Mapping[str, str | None]) -> list[Tag]:
+    """`known`: the digests that the tags stood for when they were last seen."""
+    reader.recall(repository, filter(None, map(known.get, tags)))
+    return [_row(reader, repository, tag, known.get(tag)) for tag in tags]
+
+
 def _row(reader: Reader, repository: str, tag: str, last: str | None) -> Tag:
-    """`last`: the digest that the tag stood for when it was last seen."""
     try:
         facts = reader.facts(repository, checked_tag(tag), last)
     except NotFound:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from threading import Lock
 
@@ -29,6 +29,10 @@ class Contents:
     def holds(self, digest: str) -> bool:
         """Whether it is in the cache."""
         return self._cache.get(digest) is not None
+
+    def kept(self, digests: Collection[str]) -> dict[str, Body]:
+        """Those of them that are in the cache, by their digests."""
+        return self._cache.get_all(digests)
 
     def head(self, repository: str, tag: str) -> Descriptor:
         """What a tag stands for now: type, digest, size in bytes."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from devreg.model import schema1
 from devreg.model.body import Body
 from devreg.model.errors import NotFound, RegistryUnreachable
 from devreg.model.imageconfig import annotated, created, platform
-from devreg.model.manifest import Kind, Manifest
+from devreg.model.manifest import Descriptor, Kind, Manifest
 from devreg.model.wire import json_object, unusable
 from devreg.remote.contents import Contents, parsed
 
@@ -43,6 +43,13 @@ class Reader:
         self._known: dict[tuple[str, str], Facts] = {}
         self._images: dict[tuple[str, str], Manifest] = {}
 
+    def recall(self, repository: str, digests: Iterable[str]) -> None:
+        """Find the facts of those that are single images and that the cache has whole: many at once are found in a
+        fraction of the time. What an index leads to has to be asked for."""
+        new = {digest for digest in digests if (repository, digest) not in self._known}
+        for body, manifest, config in _images(self.contents, new):
+            self._known[repository, manifest.digest] = _facts(body, manifest, [manifest], [config])
+
     def facts(self, repository: str, tag: str, last: str | None = None) -> Facts:
         """Of what a tag stands for now. `last`: the digest that it had before. Where that is known, only the digest is
         asked for, since it will hardly be another.
@@ -60,9 +67,7 @@ class Reader:
             return known
         manifest = parsed(body)
         images = self._images_of(repository, manifest)
-        facts = _facts(manifest, images, self._configs(repository, body, manifest, images))
-        if facts.created is None:  # artifacts have no config that tells
-            facts = replace(facts, created=annotated(json_object(body.content, "the manifest")))
+        facts = _facts(body, manifest, images, self._configs(repository, body, manifest, images))
         if body.digest:  # signed schema 1 may come without one
             self._known[where] = facts
         return facts
@@ -103,7 +108,22 @@ class Reader:
         return self._images[where]
 
 
-def _facts(manifest: Manifest, images: Sequence[Manifest], configs: Sequence[dict[str, object]]) -> Facts:
+def _images(contents: Contents, digests: Set[str]) -> Iterator[tuple[Body, Manifest, dict[str, object]]]:
+    """The images that the cache has, each with its config."""
+    manifests: list[tuple[Body, Manifest, Descriptor]] = []
+    for body in contents.kept(digests).values():
+        with suppress(RegistryUnreachable):
+            manifest = parsed(body)
+            if manifest.kind == "image" and manifest.config:
+                manifests.append((body, manifest, manifest.config))
+    configs = contents.kept({config.digest for _, _, config in manifests})
+    for body, manifest, config in manifests:
+        if config.digest in configs:
+            with suppress(RegistryUnreachable):
+                yield body, manifest, json_object(configs[config.digest].content, "the config")
+
+
+def _facts(body: Body, manifest: Manifest, images: Sequence[Manifest], configs: Sequence[dict[str, object]]) -> Facts:
     sizes = [image.content_size for image in images if image.kind != "index"]
     times = [time for config in configs if (time := created(config))]
     named = dict.fromkeys(each for index in (manifest, *images) for each in index.platforms)
@@ -112,7 +132,8 @@ def _facts(manifest: Manifest, images: Sequence[Manifest], configs: Sequence[dic
         media_type=manifest.media_type,
         kind=manifest.kind,
         size=None if None in sizes else sum(size for size in sizes if size is not None),
-        created=max(times, default=None),
+        # Artifacts have no config that tells.
+        created=max(times) if times else annotated(json_object(body.content, "the manifest")),
         platforms=tuple(named or dict.fromkeys(filter(None, map(platform, configs)))),
         blobs={
             manifest.digest: manifest.size,

@@ -30,8 +30,9 @@ def referring(contents: Contents, repository: str, digest: str) -> tuple[Descrip
 
 def counted(contents: Contents, repository: str, digests: Set[str], tags: Tags) -> Counter[str]:
     """How many there are of each digest. A registry without a list for the first one is asked for no other."""
-    subjects = list(digests)
-    has_lists = bool(subjects) and _listed(contents, repository, subjects[0]) is not None
+    first = next(iter(digests), None)
+    has_lists = first is not None and _listed(contents, repository, first) is not None
+    subjects = [digest for digest in digests if has_lists or not tags.keys().isdisjoint(_tags_of(digest))]
 
     def count(digest: str) -> int:
         listed = _listed(contents, repository, digest) if has_lists else None
@@ -44,11 +45,16 @@ def _found(
     contents: Contents, repository: str, digest: str, listed: tuple[Descriptor, ...] | None, tags: Tags | None
 ) -> tuple[Descriptor, ...] | None:
     """Each once, whatever it is known by. `tags`: None where they would have to be asked for."""
-    names = cosign_tags(digest) if listed is not None else (list_tag(digest), *cosign_tags(digest))
+    names = cosign_tags(digest) if listed is not None else _tags_of(digest)
     there = {name: name if tags is None else tags[name] or name for name in names if tags is None or name in tags}
     tagged = in_order(lambda reference: _tagged(contents, repository, reference), list(there.values()))
     found = {each.digest: each for some in (listed or (), *tagged) for each in some}
     return tuple(found.values()) if found or listed is not None else None
+
+
+def _tags_of(digest: str) -> tuple[str, ...]:
+    """All tags under which something that refers to a manifest may be."""
+    return list_tag(digest), *cosign_tags(digest)
 
 
 def _listed(contents: Contents, repository: str, digest: str) -> tuple[Descriptor, ...] | None:
