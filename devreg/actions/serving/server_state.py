@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from devreg.actions.running_server import running
-from devreg.actions.serve_containers import Containers
-from devreg.actions.server_runtime import Server
+from devreg.actions.serving.running_server import running
+from devreg.actions.serving.serve_containers import Containers
+from devreg.actions.serving.server_runtime import Server
 from devreg.model.errors import ServerError
 from devreg.model.results import ServerStatus
 from devreg.server import storage

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from devreg.actions import serve
-from devreg.actions.server_files import InContainer
-from devreg.actions.server_lock import server_locked
-from devreg.actions.server_record import RECORD, RUNTIME
-from devreg.actions.server_up import Wish
+from devreg.actions.serving import serve
+from devreg.actions.serving.server_files import InContainer
+from devreg.actions.serving.server_lock import server_locked
+from devreg.actions.serving.server_record import RECORD, RUNTIME
+from devreg.actions.serving.server_up import Wish
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
 from devreg.host.state import Record

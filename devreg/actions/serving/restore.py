@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from devreg.actions import users
-from devreg.actions.blob_bytes import Blob, Joined
-from devreg.actions.running_server import Running, running
-from devreg.actions.server_files import InContainer
-from devreg.actions.server_lock import server_locked
+from devreg.actions.serving import users
+from devreg.actions.serving.blob_bytes import Blob, Joined
+from devreg.actions.serving.running_server import Running, running
+from devreg.actions.serving.server_files import InContainer
+from devreg.actions.serving.server_lock import server_locked
 from devreg.engine import shell
 from devreg.engine.client import Engine
 from devreg.model.errors import RefusedOverwrite

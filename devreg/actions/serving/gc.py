@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
-from devreg.actions.running_server import Running, running
-from devreg.actions.server_lock import server_locked
+from devreg.actions.serving.running_server import Running, running
+from devreg.actions.serving.server_lock import server_locked
 from devreg.engine import containers
 from devreg.engine.client import Engine
 from devreg.model.events import Listener, Step
