@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +11,7 @@ from devreg.actions.deleting import check_seen, in_each
 from devreg.actions.reach import open_contents
 from devreg.model.address import Address
 from devreg.model.deletion_plan import Outcome, Plan, only_tags, removal
-from devreg.model.errors import RefusedOverwrite, UsageError
+from devreg.model.errors import DevregError, NotFound, RefusedOverwrite, UsageError
 from devreg.model.events import Counted, Listener
 from devreg.model.graph import Holdings
 from devreg.model.inventory import Inventory
@@ -81,7 +82,7 @@ def _planned(contents: Contents, wish: Wish, listen: Listener) -> tuple[Plan, Ho
     tags: dict[str, str] = {}
     digests: list[str] = []
     for reference in wish.references:
-        standing = contents.head(wish.repository, reference.tag or reference.version).digest
+        standing = _standing(contents, reference)
         if reference.digest and not _is(contents, wish.repository, standing, reference.digest):
             raise RefusedOverwrite(
                 f"{reference.repository}:{reference.tag} stands for {standing}", hint="leave the tag or the digest out"
@@ -96,6 +97,27 @@ def _planned(contents: Contents, wish: Wish, listen: Listener) -> tuple[Plan, Ho
     planned = removal(found, digests, tags)
     _check(contents, found, planned, digests)
     return planned, found.holdings
+
+
+def _standing(contents: Contents, reference: Reference) -> str:
+    """The digest of what is named. Raises NotFound, which for a tag of a lost manifest says how to be rid of it."""
+    try:
+        return contents.head(reference.repository, reference.tag or reference.version).digest
+    except NotFound as error:
+        tag, name = reference.tag, reference.name
+        if tag is None or tag not in _listed(contents, reference.repository):
+            raise
+        raise NotFound(
+            f"{name}:{tag} is listed, and the manifest that it stands for is lost",
+            hint="let it stand for another image, then delete it: "
+            f"devreg retag {name}:OTHER {tag}; devreg rm {name}:{tag}",
+        ) from error
+
+
+def _listed(contents: Contents, repository: str) -> list[str]:
+    with suppress(DevregError):
+        return list(contents.registry.tags(repository))
+    return []
 
 
 def _is(contents: Contents, repository: str, standing: str, digest: str) -> bool:

@@ -56,7 +56,8 @@ class Manifest:
     """A manifest that was read. `size` is its own, in bytes.
 
     `config` and `layers` are an image's or an artifact's, `children` an index's, without `attestations`: those are no
-    platform's image. A schema 1 manifest has none of them. What an index names twice is there once.
+    platform's image. A schema 1 manifest has none of them. What an index names twice is there once. An index that names
+    no manifests but `layers`, as BuildKit keeps its cache, is an artifact.
     `artifact_type`: what an artifact is; where it does not say so, its config's type tells (OCI image-spec).
     """
 
@@ -97,10 +98,7 @@ def parse_manifest(body: bytes, *, media_type: str, digest: str) -> Manifest:
     if kind == "schema1":
         return Manifest(kind, media_type, digest, len(body))
     if kind == "index":
-        entries = [_object(entry) for entry in _list(content, "manifests")]
-        children = dict.fromkeys(_descriptor(entry) for entry in entries if not _is_attestation(entry))
-        attestations = dict.fromkeys(_descriptor(entry) for entry in entries if _is_attestation(entry))
-        return Manifest(kind, media_type, digest, len(body), children=tuple(children), attestations=tuple(attestations))
+        return _index([_object(entry) for entry in _list(content, "manifests")], media_type, digest, len(body))
     if kind == "artifact":
         blobs = tuple(_descriptor(_object(entry)) for entry in _list(content, "blobs"))
         return Manifest(kind, media_type, digest, len(body), layers=blobs, artifact_type=_text(content, "artifactType"))
@@ -110,6 +108,22 @@ def parse_manifest(body: bytes, *, media_type: str, digest: str) -> Manifest:
         return Manifest("image", media_type, digest, len(body), config, layers)
     what = _text(content, "artifactType") or config.media_type
     return Manifest("artifact", media_type, digest, len(body), config, layers, artifact_type=what)
+
+
+def names_manifest(media_type: str) -> bool:
+    """Whether that is the type of a manifest, not of a blob. Where nothing is said, an index names manifests."""
+    return not media_type or "manifest" in media_type or "index" in media_type
+
+
+def _index(entries: list[dict[str, object]], media_type: str, digest: str, size: int) -> Manifest:
+    found: dict[str, dict[Descriptor, None]] = {"children": {}, "attestations": {}, "layers": {}}
+    for entry in entries:
+        descriptor = _descriptor(entry)
+        named = "attestations" if _is_attestation(entry) else "children"
+        found[named if names_manifest(descriptor.media_type) else "layers"][descriptor] = None
+    children, attestations, layers = map(tuple, found.values())
+    kind: Kind = "artifact" if layers and not children else "index"
+    return Manifest(kind, media_type, digest, size, None, layers, children, attestations)
 
 
 def _media_type(content: dict[str, object], header: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from devreg.model.archive_json import a_list, a_text, an_object, damaged, read_json, within_bounds
 from devreg.model.imageconfig import platform
-from devreg.model.manifest import DOCKER_LIST, OCI_IMAGE, OCI_INDEX, Descriptor
+from devreg.model.manifest import DOCKER_LIST, OCI_IMAGE, OCI_INDEX, Descriptor, names_manifest
 from devreg.model.wire import is_digest, same_digest
 
 INDEX = "index.json"
@@ -123,8 +123,11 @@ class _Walk:
             raise damaged(f"the content of {descriptor.digest} is not what its digest and size say")
         content = an_object(read_json(body, descriptor.digest), descriptor.digest)
         _check_kind(descriptor.digest, content)
-        for child in a_list(content.get("manifests"), "manifests"):
-            self.into(_descriptor(an_object(child, "a descriptor")), depth + 1)
+        for child in (an_object(each, "a descriptor") for each in a_list(content.get("manifests"), "manifests")):
+            if names_manifest((named := _descriptor(child)).media_type):
+                self.into(named, depth + 1)
+            else:  # BuildKit keeps its cache in indexes of layers
+                self._need(child)
         for entry in (content.get("config"), *a_list(content.get("layers"), "layers"), *_blobs_of(content)):
             if entry is not None:
                 self._need(an_object(entry, "a descriptor"))

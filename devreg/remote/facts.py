@@ -96,10 +96,16 @@ class Reader:
     ) -> list[dict[str, object]]:
         """Those of the images. Schema 1 has its own within the manifest; what makes no sense there says nothing."""
         if manifest.kind != "schema1":
-            return [self.contents.config(repository, image) for image in images]
+            return [self._config(repository, image) for image in images]
         with suppress(RegistryUnreachable):
             return [schema1.config(json_object(body.content, "the manifest"))]
         return []
+
+    def _config(self, repository: str, image: Manifest) -> dict[str, object]:
+        try:
+            return self.contents.config(repository, image)
+        except NotFound as error:  # the tag is there
+            raise RegistryUnreachable(error.message, hint=error.hint) from error
 
     def _image(self, repository: str, digest: str) -> Manifest:
         where = repository, digest

@@ -107,6 +107,16 @@ def test_an_index_in_an_index_with_what_is_had_from_urls_and_an_empty_blob(run: 
     assert b"" in world.two.repositories["mirror"].blobs.values()
 
 
+def test_the_cache_of_a_build(run: Run, world: World) -> None:
+    """BuildKit keeps it in an index that names layers, which are no manifests."""
+    layer = world.one.blob("app", LAYER_TYPE, b"layer")
+    settings = world.one.blob("app", "application/vnd.buildkit.cacheconfig.v0", b"{}")
+    cache = world.one.index("app", [layer, settings], "cache")
+    outcome = run("copy", f"{world.source}:cache", world.target)
+    assert (outcome.code, outcome.out) == (0, f"{world.target}@{cache['digest']}\n")
+    assert set(world.two.repositories["mirror"].blobs.values()) == {b"layer", b"{}"}
+
+
 def test_a_copy_onto_itself_changes_nothing(run: Run, world: World) -> None:
     image = world.one.image("app", "1")
     world.one.image(subject=image)

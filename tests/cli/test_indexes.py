@@ -9,6 +9,7 @@ import pytest
 
 from devreg.model.manifest import OCI_IMAGE, OCI_INDEX
 from tests.cli.conftest import Run, Serve
+from tests.cli.test_inspect import LAYER_TYPE
 from tests.cli.test_tree import Repository
 
 BOTH = ["linux/amd64", "linux/arm64"]
@@ -88,3 +89,25 @@ def test_an_artifact_tells_what_it_is_and_when_it_was_made(run: Run, shelf: Repo
     types = [run("inspect", f"app:{name}", "--json").data["artifact_type"] for name in "12"]
     assert types == ["application/vnd.example", "application/vnd.chart"]
     assert "artifact, application/vnd.example," in run("inspect", "app:1").out
+
+
+def test_the_cache_of_a_build_is_an_index_of_blobs(run: Run, shelf: Repository) -> None:
+    layer = {"mediaType": LAYER_TYPE, "size": 1000, "digest": f"sha256:{ord('a'):064x}"}
+    settings = {"mediaType": "application/vnd.buildkit.cacheconfig.v0", "size": 10, "digest": f"sha256:{1:064x}"}
+    cache = index(shelf, "cache", layer, settings)
+    shelf.tag("1", shelf.built("ab"))
+    row = of(run, "cache")
+    assert (row["kind"], row["size"], row["platforms"]) == ("artifact", 1010, [])
+    blobs = run("inspect", "app:cache", "--json").data["blobs"]
+    assert [each["digest"] for each in blobs] == [layer["digest"], settings["digest"]]
+    costs = {each["name"]: each for each in run("tree", "app", "--json").data["costs"]}
+    assert costs["cache"]["size"] == cache["size"] + 1010
+    assert costs["cache"]["alone"] == cache["size"] + 10
+
+
+def test_a_lost_config_is_not_a_lost_tag(run: Run, shelf: Repository) -> None:
+    shelf.tag("1", shelf.built("a"))
+    shelf.blobs.clear()
+    outcome = run("tags", "app", "--json")
+    assert outcome.code == 1
+    assert "config" in outcome.data["tags"][0]["error"]

@@ -104,6 +104,20 @@ def test_one_that_is_not_there_keeps_all(run: Run, serve: Serve, script: Deletin
     assert script.tags == {"1.0": digest}
 
 
+def test_a_tag_whose_manifest_is_lost(run: Run, serve: Serve, script: Deleting) -> None:
+    """Garbage collection leaves such tags behind. The advice works: it is followed here."""
+    script.image("1.0")
+    script.tags["lost"] = f"sha256:{'0' * 64}"
+    server = serve(script)
+    outcome = run("rm", f"{REPOSITORY}:lost", "--yes")
+    assert outcome.code == 22
+    name = f"{server.host}/{REPOSITORY}"
+    assert f"devreg retag {name}:OTHER lost; devreg rm {name}:lost" in outcome.err
+    assert run("retag", f"{name}:1.0", "lost").code == 0
+    assert run("rm", f"{name}:lost", "--yes").code == 0
+    assert set(script.tags) == {"1.0"}
+
+
 def test_a_tag_and_the_digest_that_it_should_stand_for(run: Run, serve: Serve, script: Deleting) -> None:
     digest, other = script.image("1.0"), script.image("2.0", layer="2")
     serve(script)

@@ -14,7 +14,7 @@ from tests.live.lab import processes
 from tests.live.lab.devreg import Devreg
 from tests.live.lab.images import multi_layer_image
 from tests.live.lab.run import need
-from tests.live.lab.wire import CONFIG, INDEX, LAYER, MANIFEST, Wire
+from tests.live.lab.wire import CONFIG, INDEX, LAYER, MANIFEST, OCI_INDEX, Wire
 
 MANY_TAGS, MANY_REPOSITORIES = 250, 105
 
@@ -57,6 +57,18 @@ def test_an_index_has_the_platforms_and_the_size_of_all_its_images(devreg: Devre
     assert rows["all"]["size"] == total
     assert rows["all"]["created"] == "2024-05-06T07:08:09Z"
     assert rows["all"]["media_type"] == INDEX
+
+
+def test_the_cache_of_a_build_is_told_by_its_layers(devreg: Devreg, server: Server) -> None:
+    """BuildKit keeps it in an index of layers. Registry 2.8 takes that, and has no manifests for them (500)."""
+    blobs = [
+        {"mediaType": media_type, **server.pusher.put_blob("cache", media_type.encode())}
+        for media_type in ("application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.buildkit.cacheconfig.v0")
+    ]
+    index = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": blobs}).encode()
+    server.pusher.put_manifest("cache", "main", index, OCI_INDEX)
+    (row,) = devreg.ok("tags", "cache", "--json").data["tags"]
+    assert (row["kind"], row["size"]) == ("artifact", sum(len(str(blob["mediaType"])) for blob in blobs))
 
 
 def test_every_one_of_many_tags_is_listed(devreg: Devreg, server: Server) -> None:
