@@ -44,13 +44,14 @@ def compare(user: Devreg, folder: Path, cache: Path, rounds: int) -> None:
 
 
 def _tags(user: Devreg, server: Server, paths: Mapping[str, list[str]], folder: Path, rounds: int) -> None:
-    name = f"{server.address}/app"
+    name, single = f"{server.address}/app", f"{server.address}/one"
     user.ok("tags", name)
     times = take_turns(
         {
             "devreg tags, cold": _prepared(lambda: _forget(user), lambda: user.ok("tags", name)),
             "devreg tags, warm": _prepared(lambda: user.ok("tags", name), lambda: user.ok("tags", name)),
             "devreg --version": _prepared(None, lambda: user.ok("--version")),
+            "devreg tags of one": _prepared(lambda: user.ok("tags", single), lambda: user.ok("tags", single)),
             "skopeo under xargs -P4": _prepared(None, lambda: _skopeo(name)),
         },
         rounds,
@@ -61,7 +62,8 @@ def _tags(user: Devreg, server: Server, paths: Mapping[str, list[str]], folder: 
     figures(f"{TAGS} tags of distinct images", times)
     ratio("cold / wrk", times["devreg tags, cold"], times["wrk, manifests"] + times["wrk, configs"])
     ratio("skopeo / cold", times["skopeo under xargs -P4"], times["devreg tags, cold"])
-    ratio("warm without start-up / HEADs", times["devreg tags, warm"] - times["devreg --version"], times["ab, HEADs"])
+    for start in ("devreg --version", "devreg tags of one"):
+        ratio(f"warm without {start} / HEADs", times["devreg tags, warm"] - times[start], times["ab, HEADs"])
 
 
 def _completion(user: Devreg, server: Server, rounds: int) -> None:
@@ -145,24 +147,31 @@ def _heads(server: Server, path: str) -> float:
 
 
 def _fill(server: Server) -> dict[str, list[str]]:
-    """Give `app` its tags, each an image with a config of its own; the paths of their manifests and configs."""
+    """Give `app` its tags, each an image with a config of its own, and `one` a single one; the paths of the manifests
+    and configs of `app`."""
     registry = http.client.HTTPConnection("127.0.0.1", server.port)
-    layer = _upload(registry, b"x" * 1000)
-    paths: dict[str, list[str]] = {"manifests": [], "configs": []}
-    for number in range(TAGS):
+    _images(registry, "one", 1)
+    paths = _images(registry, "app", TAGS)
+    registry.close()
+    return {"manifests": [manifest for manifest, _ in paths], "configs": [config for _, config in paths]}
+
+
+def _images(registry: http.client.HTTPConnection, repository: str, tags: int) -> list[tuple[str, str]]:
+    """Upload images, one for each tag. The paths of their manifests and configs."""
+    layer = _upload(registry, repository, b"x" * 1000)
+    paths = []
+    for number in range(tags):
         config = _config(number)
-        digest = _upload(registry, config)
+        digest = _upload(registry, repository, config)
         manifest = {
             "schemaVersion": 2,
             "mediaType": IMAGE,
             "config": {"mediaType": CONFIG, "size": len(config), "digest": digest},
             "layers": [{"mediaType": LAYER, "size": 1000, "digest": layer}],
         }
-        path = f"/v2/app/manifests/1.{number}.0"
+        path = f"/v2/{repository}/manifests/1.{number}.0"
         _ask(registry, "PUT", path, json.dumps(manifest).encode(), {"Content-Type": IMAGE})
-        paths["manifests"].append(path)
-        paths["configs"].append(f"/v2/app/blobs/{digest}")
-    registry.close()
+        paths.append((path, f"/v2/{repository}/blobs/{digest}"))
     return paths
 
 
@@ -179,9 +188,9 @@ def _config(number: int) -> bytes:
     return json.dumps(config).encode()
 
 
-def _upload(registry: http.client.HTTPConnection, content: bytes) -> str:
+def _upload(registry: http.client.HTTPConnection, repository: str, content: bytes) -> str:
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    place = _ask(registry, "POST", "/v2/app/blobs/uploads/", b"", {})
+    place = _ask(registry, "POST", f"/v2/{repository}/blobs/uploads/", b"", {})
     _ask(registry, "PUT", f"{place}&digest={digest}", content, {"Content-Type": "application/octet-stream"})
     return digest
 
