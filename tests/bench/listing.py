@@ -22,7 +22,7 @@ IMAGE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 # wrk asks for what stands in a file, line by line, until its time is over: so many requests tell seconds for `TAGS`.
-WRK_SECONDS, WRK_CONNECTIONS = 5, 8
+WRK_SECONDS, WRK_CONNECTIONS = 2, 8
 LUA = """
 local at, paths = 0, {}
 for path in io.lines("@PATHS@") do paths[#paths + 1] = path end
@@ -52,13 +52,13 @@ def _tags(user: Devreg, server: Server, paths: Mapping[str, list[str]], folder: 
             "devreg tags, warm": _prepared(lambda: user.ok("tags", name), lambda: user.ok("tags", name)),
             "devreg --version": _prepared(None, lambda: user.ok("--version")),
             "devreg tags of one": _prepared(lambda: user.ok("tags", single), lambda: user.ok("tags", single)),
+            "wrk, manifests": _prepared(None, lambda: _wrk(server, paths["manifests"], folder / "manifests")),
+            "wrk, configs": _prepared(None, lambda: _wrk(server, paths["configs"], folder / "configs")),
+            "ab, HEADs": _prepared(None, lambda: _heads(server, paths["manifests"][0])),
             "skopeo under xargs -P4": _prepared(None, lambda: _skopeo(name)),
         },
         rounds,
     )
-    for kind in ("manifests", "configs"):
-        times[f"wrk, {kind}"] = _wrk(server, paths[kind], folder / kind)
-    times["ab, HEADs"] = _heads(server, paths["manifests"][0])
     figures(f"{TAGS} tags of distinct images", times)
     ratio("cold / wrk", times["devreg tags, cold"], times["wrk, manifests"] + times["wrk, configs"])
     ratio("skopeo / cold", times["skopeo under xargs -P4"], times["devreg tags, cold"])
@@ -129,7 +129,7 @@ def _skopeo(name: str) -> None:
 
 def _wrk(server: Server, paths: Sequence[str], folder: Path) -> float:
     """Seconds that wrk needs for `TAGS` requests."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "paths").write_text("\n".join(paths) + "\n")
     script = LUA.replace("@PATHS@", str(folder / "paths")).replace("@ACCEPT@", IMAGE)
     (folder / "ask.lua").write_text(script)
