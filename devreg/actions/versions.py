@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from semver import Version
+if TYPE_CHECKING:
+    from semver import Version
 
 # A leading v, minor and patch may be left out, numbers may have leading zeros as in 2024.05.01, and build metadata
 # follows `_`, since a tag cannot have the `+` of a version (Helm does the same).
@@ -18,6 +20,8 @@ _LONGEST_TAG = 128
 
 def version_key(tag: str) -> Version | None:
     """The version that a tag names, to compare it by; None for a tag such as `latest` that names none."""
+    from semver import Version  # here, since most listings are sorted by time
+
     match = _VERSION.fullmatch(tag) if len(tag) <= _LONGEST_TAG else None
     if match is None:
         return None

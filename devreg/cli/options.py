@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devreg.model.address import Address
 from devreg.model.errors import UsageError
 from devreg.model.reference import Destination, Reference
-from devreg.model.server import ServerImages
 from devreg.output import console
 from devreg.settings import Settings
+
+if TYPE_CHECKING:
+    from devreg.model.server import ServerImages
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 To = Annotated[
@@ -58,6 +60,8 @@ def destination(to: str | None) -> Destination | None:
 
 def server_images() -> ServerImages:
     """The images of the registry server that the settings name. Raises UsageError for what is no name of an image."""
+    from devreg.model.server import ServerImages
+
     names = [settings.get(key).value for key in ("registry_image", "nginx_image")]
     for name in names:
         Reference.parse(name)

@@ -128,8 +128,9 @@ def word(value: str | int | None) -> str:
 
 def lines(rows: Iterable[Sequence[str]]) -> None:
     """Cells in columns, without a header."""
-    for line in aligned(list(rows)):
-        console.result(line)
+    texts = aligned(list(rows))
+    while some := list(islice(texts, _AT_ONCE)):
+        console.result("\n".join(some))
 
 
 def table(columns: Sequence[Column], rows: Sequence[Row]) -> None:

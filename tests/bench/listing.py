@@ -22,7 +22,7 @@ IMAGE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 # wrk asks for what stands in a file, line by line, until its time is over: so many requests tell seconds for `TAGS`.
-WRK_SECONDS, WRK_CONNECTIONS = 5, 8
+WRK_SECONDS, WRK_CONNECTIONS = 2, 8
 LUA = """
 local at, paths = 0, {}
 for path in io.lines("@PATHS@") do paths[#paths + 1] = path end
@@ -44,24 +44,26 @@ def compare(user: Devreg, folder: Path, cache: Path, rounds: int) -> None:
 
 
 def _tags(user: Devreg, server: Server, paths: Mapping[str, list[str]], folder: Path, rounds: int) -> None:
-    name = f"{server.address}/app"
+    name, single = f"{server.address}/app", f"{server.address}/one"
     user.ok("tags", name)
     times = take_turns(
         {
             "devreg tags, cold": _prepared(lambda: _forget(user), lambda: user.ok("tags", name)),
             "devreg tags, warm": _prepared(lambda: user.ok("tags", name), lambda: user.ok("tags", name)),
             "devreg --version": _prepared(None, lambda: user.ok("--version")),
+            "devreg tags of one": _prepared(lambda: user.ok("tags", single), lambda: user.ok("tags", single)),
+            "wrk, manifests": _prepared(None, lambda: _wrk(server, paths["manifests"], folder / "manifests")),
+            "wrk, configs": _prepared(None, lambda: _wrk(server, paths["configs"], folder / "configs")),
+            "ab, HEADs": _prepared(None, lambda: _heads(server, paths["manifests"][0])),
             "skopeo under xargs -P4": _prepared(None, lambda: _skopeo(name)),
         },
         rounds,
     )
-    for kind in ("manifests", "configs"):
-        times[f"wrk, {kind}"] = _wrk(server, paths[kind], folder / kind)
-    times["ab, HEADs"] = _heads(server, paths["manifests"][0])
     figures(f"{TAGS} tags of distinct images", times)
     ratio("cold / wrk", times["devreg tags, cold"], times["wrk, manifests"] + times["wrk, configs"])
     ratio("skopeo / cold", times["skopeo under xargs -P4"], times["devreg tags, cold"])
-    ratio("warm without start-up / HEADs", times["devreg tags, warm"] - times["devreg --version"], times["ab, HEADs"])
+    for start in ("devreg --version", "devreg tags of one"):
+        ratio(f"warm without {start} / HEADs", times["devreg tags, warm"] - times[start], times["ab, HEADs"])
 
 
 def _completion(user: Devreg, server: Server, rounds: int) -> None:
@@ -127,7 +129,7 @@ def _skopeo(name: str) -> None:
 
 def _wrk(server: Server, paths: Sequence[str], folder: Path) -> float:
     """Seconds that wrk needs for `TAGS` requests."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "paths").write_text("\n".join(paths) + "\n")
     script = LUA.replace("@PATHS@", str(folder / "paths")).replace("@ACCEPT@", IMAGE)
     (folder / "ask.lua").write_text(script)
@@ -145,24 +147,31 @@ def _heads(server: Server, path: str) -> float:
 
 
 def _fill(server: Server) -> dict[str, list[str]]:
-    """Give `app` its tags, each an image with a config of its own; the paths of their manifests and configs."""
+    """Give `app` its tags, each an image with a config of its own, and `one` a single one; the paths of the manifests
+    and configs of `app`."""
     registry = http.client.HTTPConnection("127.0.0.1", server.port)
-    layer = _upload(registry, b"x" * 1000)
-    paths: dict[str, list[str]] = {"manifests": [], "configs": []}
-    for number in range(TAGS):
+    _images(registry, "one", 1)
+    paths = _images(registry, "app", TAGS)
+    registry.close()
+    return {"manifests": [manifest for manifest, _ in paths], "configs": [config for _, config in paths]}
+
+
+def _images(registry: http.client.HTTPConnection, repository: str, tags: int) -> list[tuple[str, str]]:
+    """Upload images, one for each tag. The paths of their manifests and configs."""
+    layer = _upload(registry, repository, b"x" * 1000)
+    paths = []
+    for number in range(tags):
         config = _config(number)
-        digest = _upload(registry, config)
+        digest = _upload(registry, repository, config)
         manifest = {
             "schemaVersion": 2,
             "mediaType": IMAGE,
             "config": {"mediaType": CONFIG, "size": len(config), "digest": digest},
             "layers": [{"mediaType": LAYER, "size": 1000, "digest": layer}],
         }
-        path = f"/v2/app/manifests/1.{number}.0"
+        path = f"/v2/{repository}/manifests/1.{number}.0"
         _ask(registry, "PUT", path, json.dumps(manifest).encode(), {"Content-Type": IMAGE})
-        paths["manifests"].append(path)
-        paths["configs"].append(f"/v2/app/blobs/{digest}")
-    registry.close()
+        paths.append((path, f"/v2/{repository}/blobs/{digest}"))
     return paths
 
 
@@ -179,9 +188,9 @@ def _config(number: int) -> bytes:
     return json.dumps(config).encode()
 
 
-def _upload(registry: http.client.HTTPConnection, content: bytes) -> str:
+def _upload(registry: http.client.HTTPConnection, repository: str, content: bytes) -> str:
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    place = _ask(registry, "POST", "/v2/app/blobs/uploads/", b"", {})
+    place = _ask(registry, "POST", f"/v2/{repository}/blobs/uploads/", b"", {})
     _ask(registry, "PUT", f"{place}&digest={digest}", content, {"Content-Type": "application/octet-stream"})
     return digest
 

@@ -70,6 +70,19 @@ def test_what_was_put_is_known_at_once_and_to_the_next(folder: Path) -> None:
     assert known(folder, ONE, OTHER) == [True, False]
 
 
+def test_many_are_read_at_once_whether_written_yet_or_not(folder: Path, file: Path) -> None:
+    old = [body(f'{{"old": {number}}}'.encode()) for number in range(450)]
+    keep(folder, *old)
+    with sqlite3.connect(file) as raw:
+        raw.execute("UPDATE bodies SET content = X'00' WHERE digest = ?", (old[7].digest,))
+    raw.close()
+    with ContentCache(folder) as cache:
+        cache.put(ONE)
+        found = cache.get_all([each.digest for each in (*old, ONE, OTHER)])
+    assert found == {each.digest: each for each in (*old, ONE) if each != old[7]}
+    assert rows(file) == 450  # without the one that was changed, with the new one
+
+
 def test_a_sha512_digest_is_as_good(folder: Path) -> None:
     long = body(b"long", f"sha512:{hashlib.sha512(b'long').hexdigest()}")
     keep(folder, long)

@@ -8,7 +8,16 @@ import pytest
 
 from devreg.model.errors import UploadFailed
 from devreg.registry import at_once
-from devreg.registry.at_once import do_all, in_order
+from devreg.registry.at_once import PARALLEL, do_all, in_order, portions
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 40, 1000])
+def test_portions_are_all_of_it_and_enough_for_all_threads(count: int) -> None:
+    items = range(count)
+    found = portions(items)
+    assert [each for some in found for each in some] == list(items)
+    assert len(found) >= min(count, 4 * PARALLEL)
+    assert all(len(some) <= 20 for some in found)
 
 
 class TestInOrder:
