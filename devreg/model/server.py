@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import json
 import re
-from dataclasses import asdict, dataclass, field, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Literal
 

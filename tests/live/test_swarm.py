@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from tests.live.conftest import PASSWORD, USER, Server, free_port
 from tests.live.lab.devreg import Devreg, user_of
 from tests.live.lab.engine import Engine
 from tests.live.lab.images import save
-from tests.live.lab.layouts import Layout, image
+from tests.live.lab.layouts import incompressible
 from tests.live.lab.object_store import ObjectStore, object_store
 from tests.live.lab.run import need, run
 from tests.live.lab.swarm import Swarm, swarm
@@ -138,7 +137,7 @@ class Push:
 
 def begin_pushes(pusher: Devreg, addresses: Sequence[str], folder: Path, what: str) -> list[Push]:
     """Push as many images at once, each with a layer of its own, by turns to every node; return in the middle of it."""
-    digests = [made(folder / str(number), f"{what}{number}") for number in range(PUSHES)]
+    digests = [incompressible(folder / str(number), f"{what}{number}", LAYER_BYTES) for number in range(PUSHES)]
     begun = []
     for number, digest in enumerate(digests):
         name = f"{addresses[number % len(addresses)]}/{what}/app{number}"
@@ -149,15 +148,6 @@ def begin_pushes(pusher: Devreg, addresses: Sequence[str], folder: Path, what: s
         time.sleep(0.02)
     assert any(push.process.poll() is None for push in begun), "all ended at one moment"
     return begun
-
-
-def made(folder: Path, seed: str) -> str:
-    """Make an image of one layer that nothing compresses, the same for the same seed; return its digest."""
-    layout = Layout(folder)
-    noise = random.Random(seed).randbytes(LAYER_BYTES)  # noqa: S311 - nobody has to guess it
-    root = image(layout, "amd64", [noise])
-    layout.finish({**root, "annotations": {"org.opencontainers.image.ref.name": "1"}})
-    return str(root["digest"])
 
 
 def check(pushes: Sequence[Push], addresses: Sequence[str]) -> None:
