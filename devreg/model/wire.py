@@ -9,6 +9,8 @@ from devreg.model.errors import RegistryUnreachable
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _SHORT = 200
+# What distribution tells of a full disk, in the detail of an error "unknown": the system's words, or its number.
+_FULL = re.compile(rb'no space left on device|disk quota exceeded|"Err": ?(?:28|122)\b')
 
 
 def json_object(body: bytes, what: str) -> dict[str, object]:
@@ -55,6 +57,11 @@ def error_codes(body: bytes) -> frozenset[str]:
         return frozenset(str(error["code"]) for error in json.loads(body)["errors"])
     except (ValueError, RecursionError, LookupError, TypeError):
         return frozenset()
+
+
+def tells_full_disk(body: bytes) -> bool:
+    """Whether a registry's error body says that it could not write for want of room."""
+    return _FULL.search(body) is not None
 
 
 def error_summary(body: bytes) -> str:

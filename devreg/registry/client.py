@@ -20,7 +20,7 @@ from devreg.registry.download import Download
 from devreg.registry.lane import Answer
 from devreg.registry.probe import SpeaksHttps, check_registry
 from devreg.registry.referrers import listed
-from devreg.registry.retries import ONE_TRY, WRITING, patiently
+from devreg.registry.retries import ONE_TRY, patiently
 from devreg.registry.session import Session
 from devreg.registry.upload import upload
 from devreg.registry.writes import cancel, check_digest, is_lasting, not_taken, opened
@@ -210,7 +210,7 @@ class Registry:
         """
         path = f"{_path(repository, 'blobs', 'uploads')}/?mount={quote(digest, safe=':')}&from={quote(source)}"
         try:
-            response = self._session.ask("POST", path, retry=WRITING)
+            response = patiently(lambda: self._session.ask("POST", path, retry=ONE_TRY), is_final=lambda _: False)
         except NotAuthorized:
             return False
         if response.status_code == 202:  # an upload instead, which nobody wants

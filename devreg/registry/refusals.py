@@ -7,7 +7,7 @@ import httpx
 from devreg.model.credentials import Credentials
 from devreg.model.errors import DevregError, NotAuthorized, NotFound, RegistryUnreachable
 from devreg.model.tls import Connection
-from devreg.model.wire import error_codes, error_summary
+from devreg.model.wire import error_codes, error_summary, tells_full_disk
 
 
 def refusal(
@@ -51,7 +51,14 @@ def described(response: httpx.Response) -> str:
     """`404 Not Found`, and the registry's own codes and messages in brackets when it sent them."""
     status = f"{response.status_code} {httpx.codes.get_reason_phrase(response.status_code)}".strip()
     summary = error_summary(response.content)
+    if is_full(response):
+        summary = f"{summary}; its disk is full".lstrip("; ")
     return f"{status} ({summary})" if summary else status
+
+
+def is_full(response: httpx.Response) -> bool:
+    """Whether the registry says that it has no room left for what it was sent."""
+    return response.status_code == 500 and tells_full_disk(response.content)
 
 
 def _unauthorized(message: str, connection: Connection, credentials: Credentials | None) -> NotAuthorized:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import httpx
 
 from devreg.model.errors import RegistryUnreachable
+from devreg.registry.refusals import is_full
 from devreg.registry.transport import RETRY
 
 PASSING = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.TimeoutException)
@@ -27,8 +28,9 @@ _LONGEST = 60  # seconds
 
 
 def passes(response: httpx.Response) -> bool:
-    """Whether the same request may be answered otherwise a little later."""
-    return response.status_code in (408, 429) or response.status_code >= 500
+    """Whether the same request may be answered otherwise a little later. Not where the disk is full: registries keep
+    what was sent there, and further tries wait in vain."""
+    return (response.status_code in (408, 429) or response.status_code >= 500) and not is_full(response)
 
 
 class Patience:

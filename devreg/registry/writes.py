@@ -9,7 +9,7 @@ import httpx
 
 from devreg.model.errors import DevregError, UploadFailed
 from devreg.model.wire import error_codes, is_digest, printable, same_digest, unusable
-from devreg.registry.refusals import described
+from devreg.registry.refusals import described, is_full
 from devreg.registry.retries import ONE_TRY
 from devreg.registry.session import Session
 
@@ -66,6 +66,7 @@ def refused(session: Session, response: httpx.Response, doing: str) -> DevregErr
     message = f"cannot {doing}: {session.connection.address} answered {described(response)}"
     if after:
         message += f", Retry-After: {printable(after)}"
+    status = 507 if is_full(response) else status
     return UploadFailed(message, hint=_HINTS.get(status, "the registry's log tells more; then push again"))
 
 

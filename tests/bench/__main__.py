@@ -1,4 +1,4 @@
-"""`python -m tests.bench [listing|push|front]`, as root: starts what it needs of its own, prints ratios, stops it."""
+"""`python -m tests.bench [listing|push|front|replicas]`, as root: starts what it needs, prints ratios, stops it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tests.bench import front, listing, push, routes
+from tests.bench import front, listing, push, replicas, routes
 from tests.bench.push import Scene
 from tests.live.conftest import free_port, free_subnet, reload
 from tests.live.lab.devreg import Devreg, user_of, with_own_state
@@ -34,8 +34,19 @@ def main(wanted: Sequence[str]) -> None:
             listing.compare(nobody, root / "listing", cache, ROUNDS)
         if "front" in (wanted or ("front",)):
             front.compare(root / "front", cache, ROUNDS)
+        if "replicas" in (wanted or ("replicas",)):
+            _replicas(root, cache)
         if "push" in (wanted or ("push",)):
             _push(root, cache)
+
+
+def _replicas(root: Path, cache: Path) -> None:
+    with dockerd(root / "r", name="bench", subnet=free_subnet()) as engine:
+        admin, address = user_of(engine, root / "admin"), f"127.0.0.1:{free_port()}"
+        # Which makes the image that the swarm's services have, too.
+        admin.ok("registry", "up", "--images-from", "packages", "--listen", address)
+        admin.ok("registry", "down", "--volumes", "--yes")
+        replicas.compare(engine, root / "replicas", cache, LARGE_ROUNDS)
 
 
 def _push(root: Path, cache: Path) -> None:

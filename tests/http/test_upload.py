@@ -390,6 +390,29 @@ def test_a_fault_that_does_not_pass(serve: Serve, opened: Open, status: int, hin
     assert len(pauses) == WRITING.total
 
 
+# What distribution 2.8 answers (measured): a PATCH, a POST.
+FULL = (
+    "write /var/lib/registry/docker/registry/v2/repositories/a/_uploads/1/data: no space left on device",
+    {
+        "DriverName": "filesystem",
+        "Enclosed": {"Op": "write", "Path": "/var/lib/registry/startedat", "Err": 28},
+    },
+)
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
+@pytest.mark.parametrize("detail", FULL)
+def test_a_full_disk_is_told_at_once(
+    serve: Serve, opened: Open, method: str, detail: object, pauses: list[float]
+) -> None:
+    answer = {"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": detail}]}
+    server = serve(first(method, json_answer(answer, 500), then=Blobs()))
+    with pytest.raises(UploadFailed, match=r"500 .*its disk is full") as caught:
+        push(opened(server), Bytes())
+    assert "make room" in caught.value.hint
+    assert pauses == []
+
+
 @pytest.mark.parametrize("method", ["PUT", "GET"])
 def test_an_upload_that_the_registry_never_gets_over_begins_again(
     serve: Serve, opened: Open, method: str, pauses: list[float]

@@ -7,17 +7,20 @@ import socketserver
 from contextlib import suppress
 from threading import Condition, Thread
 from types import TracebackType
+from typing import Literal
 
 PIECE = 65536
 HELD_SECONDS = 60
 
 
 class Gate:
-    """Passes connections on to `port` of this machine, at `address`. `passed`: bytes that went up, all together."""
+    """Passes connections on to `port` of this machine, at `address`. `passed`: bytes that went its `way`, all together:
+    `up` to the server, or `down` from it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, way: Literal["up", "down"] = "up") -> None:
         self.upstream = ("127.0.0.1", port)
         self.passed = 0
+        self.way = way
         self._limit: int | None = None
         self._is_broken = False
         self._holding = 0
@@ -40,7 +43,7 @@ class Gate:
         self._thread.join()
 
     def hold_after(self, amount: int) -> None:
-        """Let so many bytes more go up, and then nothing until `open` is called."""
+        """Let so many bytes more pass, and then nothing until `open` is called."""
         with self._changed:
             self._limit = self.passed + amount
 
@@ -65,7 +68,7 @@ class Gate:
             self._is_broken, self._limit = False, None
 
     def allowed(self, amount: int) -> int:
-        """How many of `amount` bytes may go up; waits until it is one at least. Raises OSError for those that break."""
+        """How many of `amount` bytes may pass; waits until it is one at least. Raises OSError for those that break."""
         with self._changed:
             self._holding += 1
             self._changed.wait_for(lambda: self._is_broken or self._limit is None or self.passed < self._limit)
@@ -99,16 +102,16 @@ class _Line(socketserver.BaseRequestHandler):
         except OSError:  # the server is away: its clients are to see that
             return
         with upstream:
-            back = Thread(target=self._copy, args=(upstream, self.request, False))
+            back = Thread(target=self._copy, args=(upstream, self.request, "down"))
             back.start()
-            self._copy(self.request, upstream, True)
+            self._copy(self.request, upstream, "up")
             back.join()
 
-    def _copy(self, source: socket.socket, target: socket.socket, up: bool) -> None:
+    def _copy(self, source: socket.socket, target: socket.socket, way: str) -> None:
         try:
             while data := source.recv(PIECE):
                 while data:
-                    amount = self.server.gate.allowed(len(data)) if up else len(data)
+                    amount = self.server.gate.allowed(len(data)) if way == self.server.gate.way else len(data)
                     target.sendall(data[:amount])
                     data = data[amount:]
             target.shutdown(socket.SHUT_WR)

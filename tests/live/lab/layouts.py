@@ -67,6 +67,16 @@ def multi_platform(folder: Path, name: str) -> tuple[Layout, str]:
     return layout, str(index["digest"])
 
 
+def incompressible(folder: Path, seed: str, *sizes: int) -> str:
+    """Make an image tagged 1 with a layer of each size that nothing compresses, always the same for one seed; return
+    its digest."""
+    layout = Layout(folder)
+    layers = [tarred(f"{seed}/{n}", size) for n, size in enumerate(sizes)]
+    root = image(layout, "amd64", layers)
+    layout.finish({**root, "annotations": {"org.opencontainers.image.ref.name": "1"}})
+    return str(root["digest"])
+
+
 def image(
     layout: Layout, arch: str, layers: list[bytes], *elsewhere: dict[str, object], **more: object
 ) -> dict[str, object]:
@@ -83,9 +93,9 @@ def image(
     return layout.add_json(OCI_MANIFEST, manifest, platform={"architecture": arch, "os": "linux"}, **more)
 
 
-def tarred(name: str) -> bytes:
-    """A layer's tar, of one file of half a megabyte."""
-    data, layer = hashlib.shake_128(name.encode()).digest(2**19), io.BytesIO()
+def tarred(name: str, size: int = 2**19) -> bytes:
+    """A layer's tar, of one file of so many bytes."""
+    data, layer = hashlib.shake_128(name.encode()).digest(size), io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         entry = tarfile.TarInfo(name)
         entry.size = len(data)
