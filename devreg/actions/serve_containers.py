@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from devreg.actions import serve
+from devreg.actions.running_container import in_container
+from devreg.actions.running_server import Running, not_running
 from devreg.actions.server_files import InContainer
 from devreg.actions.server_lock import server_locked
 from devreg.actions.server_record import RECORD, RUNTIME
@@ -63,6 +65,16 @@ class Containers:
     def identity(self) -> str | None:
         """What tells this server from one that is made anew in its place; None when there is none."""
         return networks.volume_id(self.engine, DATA_VOLUME)
+
+    def running(self) -> Running:
+        """The server for those who keep it. Raises ServerError when it does not run."""
+        found = containers.find(self.engine)
+        if not {"registry", "nginx"} <= found.keys() or not all(each.running for each in found.values()):
+            raise not_running()
+        nginx = found["nginx"].id
+        return in_container(
+            self.engine, found["registry"].id, self.files, lambda since: containers.log_lines(self.engine, nginx, since)
+        )
 
     @property
     def is_there(self) -> bool:

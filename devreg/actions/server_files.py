@@ -23,6 +23,8 @@ from devreg.server.definition import FILES, NGINX_GID
 
 _RELOAD_SECONDS = 30
 _POLL_SECONDS = 0.05
+# What nginx' processes say that they are.
+WORKER = "nginx: worker process"
 _LEAVING = "shutting down"
 
 
@@ -133,4 +135,4 @@ def _reload(hang_up: Callable[[], None], titles: Callable[[], dict[int, str]]) -
 
 def _workers(titles: dict[int, str]) -> set[int]:
     """The process ids of the workers that take requests."""
-    return {pid for pid, title in titles.items() if "nginx: worker process" in title and _LEAVING not in title}
+    return {pid for pid, title in titles.items() if WORKER in title and _LEAVING not in title}

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from devreg.actions.reach import open_engine
+from devreg.actions.running_server import Running
 from devreg.actions.serve_containers import Containers
 from devreg.actions.serve_processes import Processes
 from devreg.actions.server_files import ServerFiles
 from devreg.actions.server_record import RECORD, RUNTIME
 from devreg.actions.server_up import Wish
-from devreg.engine.client import Engine
 from devreg.host import server_programs
 from devreg.host.state import Record
 from devreg.model.errors import EngineUnreachable, RefusedOverwrite, ServerError, UsageError
@@ -45,18 +45,12 @@ class Server(Protocol):
 
     def identity(self) -> str | None: ...
 
+    def running(self) -> Running: ...
+
 
 def present() -> Server:
     """The server that was started here; where none was, what an engine has. Raises EngineUnreachable."""
     return Processes() if noted() is Runtime.PROCESSES else Containers(open_engine())
-
-
-def engine_of_present() -> Engine:
-    """The engine that has the server. Raises ServerError for one that runs as processes, EngineUnreachable."""
-    server = present()
-    if not isinstance(server, Containers):
-        raise ServerError("the registry runs as processes, and this is for one in containers", hint="see the README")
-    return server.engine
 
 
 def wanted(choice: Runtime, folder: str | None, listener: Listener) -> Server:

@@ -26,6 +26,9 @@ _LEAST_MEMORY = 64 * 2**20
 Role = Literal["registry", "nginx", "mirror"]
 SERVER_ROLES: tuple[Role, ...] = ("registry", "nginx")
 
+# Where the checker of a Front that counts pushes tells whether any is under way.
+PUSHES = "/pushes"
+
 # What these allow cannot end a word in any of the files that are rendered.
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _PATH = re.compile(r"/[A-Za-z0-9._/@+-]*")
@@ -209,6 +212,7 @@ class Front:
     `external_auth`: a URL that checks passwords instead of `users_file`; with https by the authorities in
     `external_auth_ca`.
     While there is a `pause_file` with `.uploads` or `.writes` after its name, those are asked to come back later.
+    `counts_pushes`: the checker tells at PUSHES whether any is under way, where the registry itself cannot be asked.
     """
 
     listen: tuple[str, ...]
@@ -222,6 +226,7 @@ class Front:
     external_auth: str | None = None
     external_auth_ca: str | None = None
     pause_file: str | None = None
+    counts_pushes: bool = False
 
 
 @dataclass(frozen=True)
