@@ -12,7 +12,7 @@ from devreg.actions.quickstart_image import IMAGES, PUSHED
 from devreg.actions.reach import open_registry
 from devreg.actions.serve_containers import Containers
 from devreg.actions.serve_processes import Processes
-from devreg.actions.server_runtime import Server
+from devreg.actions.server_runtime import Started
 from devreg.engine import images
 from devreg.engine.client import Engine
 from devreg.flavours.found import found
@@ -100,7 +100,7 @@ def _remove_images(engine: Engine, record: Record) -> list[StepResult]:
     return [StepResult("image", "changed", f"removed {' and '.join(gone)} from Docker")] if gone else []
 
 
-def _remove_user(server: Server, record: Record) -> list[StepResult]:
+def _remove_user(server: Started, record: Record) -> list[StepResult]:
     user = record.entries.get(USER)
     if not user:
         return []
@@ -110,7 +110,7 @@ def _remove_user(server: Server, record: Record) -> list[StepResult]:
     return [StepResult("user", "changed", f"removed {user}")]
 
 
-def _remove_server(server: Server, record: Record, listener: Listener) -> list[StepResult]:
+def _remove_server(server: Started, record: Record, listener: Listener) -> list[StepResult]:
     if SERVER not in record.entries:
         return []
     if record.entries[SERVER] not in ("", server.identity()):  # empty: the run was interrupted

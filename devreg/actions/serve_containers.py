@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from devreg.actions import serve
+from devreg.actions import serve, server_record
 from devreg.actions.running_container import in_container
 from devreg.actions.running_server import Running, not_running
 from devreg.actions.server_files import InContainer
 from devreg.actions.server_lock import server_locked
-from devreg.actions.server_record import RECORD, RUNTIME
+from devreg.actions.server_record import CONTAINERS, RECORD, RUNTIME
 from devreg.actions.server_up import Wish
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
@@ -37,17 +37,20 @@ class Containers:
 
     def up(self, wish: Wish, listener: Listener) -> ServerUp:
         """Run the server, see `serve.up`."""
-        done = serve.up(self.engine, wish, listener)
+        done = serve.up(self.engine, wish, listener, *server_record.kept(self.identity()))
         with server_locked():
-            Record(RECORD).note(RUNTIME, self.runtime.value)
+            server_record.note({RUNTIME: self.runtime.value})
+            server_record.keep(self.identity(), self.published(), self.files.choices)
         return done
 
     def down(self, *, volumes: bool, listener: Listener) -> bool:
         """Remove the containers, with `volumes` the data and the users too. True when any was there."""
         changed = serve.down(self.engine, volumes=volumes, listener=listener)
         with server_locked():
-            if volumes and (record := Record(RECORD)).entries.get(RUNTIME) == self.runtime.value:
-                record.forget(RUNTIME)
+            if volumes:
+                Record(RECORD).forget(CONTAINERS)
+            if volumes and server_record.noted(RUNTIME) == self.runtime.value:
+                server_record.note({RUNTIME: None})
         return changed
 
     def status(self) -> ServerStatus:

@@ -6,15 +6,17 @@ What it was started in is on record, and every command goes there: data does not
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from devreg.actions.reach import open_engine
 from devreg.actions.running_server import Running
 from devreg.actions.serve_containers import Containers
+from devreg.actions.serve_installed import installed, refuse_installed
 from devreg.actions.serve_processes import Processes
 from devreg.actions.server_files import ServerFiles
 from devreg.actions.server_record import RECORD, RUNTIME
 from devreg.actions.server_up import Wish
+from devreg.engine.client import Engine
 from devreg.host import server_programs
 from devreg.host.state import Record
 from devreg.model.errors import EngineUnreachable, RefusedOverwrite, ServerError, UsageError
@@ -26,9 +28,6 @@ from devreg.model.server_processes import Runtime
 
 class Server(Protocol):
     """A registry server, whatever it runs in. See `Containers` and `Processes` for what the methods do and raise."""
-
-    @property
-    def runtime(self) -> Runtime: ...
 
     @property
     def files(self) -> ServerFiles: ...
@@ -48,12 +47,20 @@ class Server(Protocol):
     def running(self) -> Running: ...
 
 
+Started: TypeAlias = Processes | Containers
+
+
 def present() -> Server:
-    """The server that was started here; where none was, what an engine has. Raises EngineUnreachable."""
+    """The server that is installed or was started here; where none is, what an engine has. Raises EngineUnreachable."""
+    return installed() or started()
+
+
+def started() -> Started:
+    """The server that `up` has started here; where none was, what an engine has. Raises EngineUnreachable."""
     return Processes() if noted() is Runtime.PROCESSES else Containers(open_engine())
 
 
-def wanted(choice: Runtime, folder: str | None, listener: Listener) -> Server:
+def wanted(choice: Runtime, folder: str | None, listener: Listener) -> Started:
     """The server that `up` is to start. `folder`: where processes are to keep their data.
 
     Raises EngineUnreachable, UsageError for a folder that containers have no use for, and what `refuse_other` does.
@@ -65,7 +72,9 @@ def wanted(choice: Runtime, folder: str | None, listener: Listener) -> Server:
 
 
 def refuse_other(choice: Runtime) -> None:
-    """Raise RefusedOverwrite while the server runs in what was not chosen; ServerError for processes where none can."""
+    """Raise RefusedOverwrite while the server runs in what was not chosen, or is installed; ServerError for processes
+    where none can run."""
+    refuse_installed()
     if choice is Runtime.CONTAINERS:
         _refuse_processes()
     if choice is Runtime.PROCESSES:
@@ -74,7 +83,7 @@ def refuse_other(choice: Runtime) -> None:
         _refuse_containers()
 
 
-def _chosen(choice: Runtime, folder: str | None, listener: Listener) -> Server:
+def _chosen(choice: Runtime, folder: str | None, listener: Listener) -> Started:
     refuse_other(choice)
     if choice is Runtime.PROCESSES:
         return Processes(folder)
@@ -109,12 +118,22 @@ def _refuse_processes() -> None:
         )
 
 
+def refuse_started(engine: Engine) -> None:
+    """Raise RefusedOverwrite while a server runs that `up` has started, in that engine or as processes."""
+    _refuse_processes()
+    _refuse_containers_of(engine)
+
+
 def _refuse_containers() -> None:
     try:
-        known = Containers(open_engine())
+        engine = open_engine()
     except EngineUnreachable:
         return
-    if known.is_there:
+    _refuse_containers_of(engine)
+
+
+def _refuse_containers_of(engine: Engine) -> None:
+    if Containers(engine).is_there:
         raise RefusedOverwrite(
             "the registry runs in containers", hint="`devreg registry down` first; what was pushed stays in the volume"
         )

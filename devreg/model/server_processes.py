@@ -75,6 +75,7 @@ class Place:
             ServerFile.USERS: f"{self.users}/htpasswd",
             ServerFile.RULES: f"{self.users}/push-rules.conf",
             ServerFile.CERTIFICATE: f"{self.tls}/server.pem",
+            ServerFile.UNREAD: f"{self.users}/unread",
         }[file]
 
     @property
