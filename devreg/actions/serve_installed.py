@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from devreg.actions import server_tls, users
+from devreg.actions import serve, server_tls, users
 from devreg.actions.installed_files import InstalledFiles
 from devreg.actions.reach import open_engine
 from devreg.actions.running_container import in_container
@@ -72,11 +72,13 @@ class Service:
         return self.put.site.listen
 
     def logs(self, role: str, *, tail: int | None, follow: bool) -> Iterator[bytes]:
-        """What the registry wrote into the journal, or nginx of its requests. Raises NotFound for another role."""
+        """What the registry wrote into the journal, or nginx of its requests. Raises NotFound for what is not there."""
         if role == "registry":
             return system_units.journal(UNIT, tail=tail, follow=follow)
-        if role != "nginx" or not Path(ACCESS_LOG).exists():
-            raise NotFound(f"there is no log of {role}", hint="the machine's nginx has its own in /var/log/nginx")
+        if role != "nginx":
+            return serve.logs(open_engine(), role, tail=tail, follow=follow)
+        if not Path(ACCESS_LOG).exists():
+            raise NotFound(f"there is no {ACCESS_LOG}", hint="`devreg registry install` has nginx write it")
         return log_files.read(Path(ACCESS_LOG), tail=tail, follow=follow)
 
     def identity(self) -> str | None:

@@ -176,9 +176,9 @@ def test_no_other_container_goes_around_nginx(host: Machine) -> None:
     inspect = "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}'"
     registry = sh(host, f"{inspect} {UNIT}").strip()
     assert re.fullmatch(r"[0-9.]+", registry)
-    asking = f"docker run --rm {PACKAGES_IMAGE} busybox wget -T 3 -qO- http://{registry}/v2/"
+    asking = f"docker run --rm {PACKAGES_IMAGE} busybox wget -T 3 -qO- http://{registry}:5000/v2/"
     assert host.run("sh", "-c", asking, check=False).returncode
-    assert sh(host, f"curl -sS --max-time 3 http://{registry}/v2/") == "{}", "the machine itself may"
+    assert sh(host, f"curl -sS --max-time 3 http://{registry}:5000/v2/") == "{}", "the machine itself may"
 
 
 def test_its_container_is_held_to_what_up_holds_one_to(host: Machine) -> None:

@@ -14,7 +14,9 @@ import pytest
 
 from tests.live.conftest import USER, free_port
 from tests.live.lab.devreg import Devreg
-from tests.live.lab.wire import MANIFEST, digest_of
+from tests.live.lab.killed_reload import killed_reload
+from tests.live.lab.run import search_path
+from tests.live.lab.wire import MANIFEST, Wire, basic, digest_of
 from tests.live.test_server_processes import OWNERS, Server, eventually, owner_of, started
 
 DAY = 86400
@@ -231,3 +233,41 @@ def test_upgrade_runs_newer_packages_or_the_old_ones_again(up: Server) -> None:
     assert not list(programs.parent.glob("programs.*"))
     refused = up.owner.fails(2, "registry", "upgrade", "--registry-image", "registry:3")
     assert "containers" in refused.stderr
+
+
+def test_rules_that_a_killed_devreg_has_not_put_in_force_are_by_the_next(up: Server) -> None:
+    up.owner.ok("registry", "user", "add", "member", "--push", "team/*", "--password-stdin", input="pa55word")
+    member = Wire(up.address, basic("member", "pa55word"))
+    dying = killed_reload(up.owner.folder / "dying")
+    assert up.owner("registry", "user", "rules", "member", "app", env=dying).code == -signal.SIGKILL
+    assert "app" in (up.folder / "users/push-rules.conf").read_text()
+    assert member("POST", "/v2/team/x/blobs/uploads/").status == 202, "nginx goes by the old rules"
+    assert up.owner.ok("registry", "up", "--json").document["changed"] is True
+    assert [member("POST", f"/v2/{name}/blobs/uploads/").status for name in ("team/x", "app")] == [403, 202]
+    assert up.owner.ok("registry", "up", "--json").document["changed"] is False
+    up.owner.ok("registry", "user", "remove", "member")
+
+
+# Unpacks as the real one does, but that its registry ends as soon as it is started.
+BROKEN = """#!/bin/sh
+/usr/bin/dpkg-deb "$@" || exit
+file="$3/usr/bin/docker-registry"
+[ "$1" = --extract ] && [ -e "$file" ] && printf '#!/bin/sh\\necho a broken release >&2\\nexit 1\\n' > "$file"
+exit 0
+"""
+
+
+def test_packages_that_do_not_work_give_the_old_ones_back(up: Server) -> None:
+    pushed = push(up, "app", "1", b"layer")
+    folder = up.owner.folder / "bin"
+    folder.mkdir()
+    (folder / "dpkg-deb").write_text(BROKEN)
+    (folder / "dpkg-deb").chmod(0o755)
+    before = digest_of((up.folder.parent / "programs/usr/bin/docker-registry").read_bytes())
+    failed = up.owner.fails(30, "registry", "upgrade", env={"PATH": f"{folder}:{search_path()}"})
+    assert "registry does not stay up: a broken release" in failed.stderr
+    assert digest_of((up.folder.parent / "programs/usr/bin/docker-registry").read_bytes()) == before
+    assert not list(up.folder.parent.glob("programs.*"))
+    assert pulled(up, "app", "1") == pushed
+    assert up.owner.ok("registry", "up", "--json").document["changed"] is False
+    assert up.pusher("POST", "/v2/app/blobs/uploads/").status == 202
