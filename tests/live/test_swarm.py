@@ -39,9 +39,9 @@ class Registry:
         """Every node has an nginx."""
         return tuple(f"{node.address}:{PORT}" for node in self.swarm.nodes)
 
-    def replicas(self, node: int) -> list[str]:
-        """The containers of the registry on a node."""
-        words = ("docker", "ps", "-q", "--filter", "label=com.docker.swarm.service.name=registry_registry")
+    def containers(self, node: int, role: str) -> list[str]:
+        """The containers of a service on a node."""
+        words = ("docker", "ps", "-q", "--filter", f"label=com.docker.swarm.service.name=registry_{role}")
         return self.swarm.nodes[node].machine.run(*words).stdout.split()
 
     def settle(self) -> None:
@@ -175,10 +175,20 @@ def check(pushes: Sequence[Push], addresses: Sequence[str]) -> None:
             assert len(wire("GET", f"/v2/{repository}/blobs/{blob['digest']}").body) == blob["size"]
 
 
+def test_its_containers_are_held_to_what_up_holds_them_to(stack: Registry) -> None:
+    for role, capabilities in (("registry", None), ("nginx", ["CHOWN", "KILL", "SETGID", "SETUID"])):
+        (id, *_) = stack.containers(0, role)
+        about = json.loads(stack.swarm.nodes[0].machine.run("docker", "inspect", id).stdout)[0]["HostConfig"]
+        assert about["ReadonlyRootfs"] is True
+        assert about["CapDrop"] == ["ALL"]
+        assert [each.removeprefix("CAP_") for each in about["CapAdd"] or ()] == (capabilities or [])
+        assert (about["Memory"], about["PidsLimit"]) == (2**30, 4096)
+
+
 def test_a_replica_is_killed_during_pushes(stack: Registry, pusher: Devreg, tmp_path: Path) -> None:
     pushes = begin_pushes(pusher, stack.addresses, tmp_path, "killed")
     victim = stack.swarm.nodes[1].machine
-    victim.run("docker", "kill", *stack.replicas(1))
+    victim.run("docker", "kill", *stack.containers(1, "registry"))
     check(pushes, stack.addresses)
     stack.settle()
 

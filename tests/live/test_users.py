@@ -239,4 +239,5 @@ def test_the_files_of_users_and_rules_are_not_for_everybody(server: Server, memb
     assert {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()} == {
         "htpasswd": 0o640,
         "push-rules.conf": 0o640,
+        "unread": 0o640,
     }
