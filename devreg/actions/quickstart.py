@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from devreg.actions import catalog, provision, quickstart_image, server_runtime, users
+from devreg.actions import catalog, provision, quickstart_image
 from devreg.actions import login as logins
 from devreg.actions import trust as trusts
 from devreg.actions.quickstart_image import IMAGE
 from devreg.actions.reach import open_registry
-from devreg.actions.serve_containers import Containers
-from devreg.actions.serve_processes import Processes
-from devreg.actions.server_runtime import Started
-from devreg.actions.server_up import Wish
+from devreg.actions.serving import server_runtime, users
+from devreg.actions.serving.serve_containers import Containers
+from devreg.actions.serving.serve_processes import Processes
+from devreg.actions.serving.server_runtime import Started
+from devreg.actions.serving.server_up import Wish
 from devreg.engine import images
 from devreg.engine.client import Engine
 from devreg.flavours.found import found

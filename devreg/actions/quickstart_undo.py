@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 
 from devreg.actions import login as logins
-from devreg.actions import provision, users
+from devreg.actions import provision
 from devreg.actions import trust as trusts
 from devreg.actions.quickstart import LOGIN, RECORD, RUNTIME, SERVER, SERVER_IMAGES, TRUST, USER
 from devreg.actions.quickstart_image import IMAGES, PUSHED
 from devreg.actions.reach import open_registry
-from devreg.actions.serve_containers import Containers
-from devreg.actions.serve_processes import Processes
-from devreg.actions.server_runtime import Started
+from devreg.actions.serving import users
+from devreg.actions.serving.serve_containers import Containers
+from devreg.actions.serving.serve_processes import Processes
+from devreg.actions.serving.server_runtime import Started
 from devreg.engine import images
 from devreg.engine.client import Engine
 from devreg.flavours.found import found

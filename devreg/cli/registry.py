@@ -77,7 +77,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start the registry, or bring it to the wanted state. A second call changes nothing."""
-    from devreg.actions import server_runtime, server_up
+    from devreg.actions.serving import server_runtime, server_up
     from devreg.output.progress import reporting
 
     given = settings.get("listen", listen)
@@ -132,7 +132,7 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Stop the registry. Its data stays unless --volumes is given."""
-    from devreg.actions import server_runtime
+    from devreg.actions.serving import server_runtime
     from devreg.output.progress import reporting
 
     server = server_runtime.present()
@@ -153,7 +153,7 @@ def down(
 @app.command()
 def status(as_json: Json = False) -> None:
     """How the registry is, and how much is in it."""
-    from devreg.actions import server_runtime, server_state
+    from devreg.actions.serving import server_runtime, server_state
 
     state = server_state.state(server_runtime.present())
     if as_json:
@@ -171,7 +171,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
 ) -> None:
     """What the registry, the nginx in front of it, or the mirror wrote."""
-    from devreg.actions import server_runtime
+    from devreg.actions.serving import server_runtime
 
     for chunk in server_runtime.present().logs(role.value, tail=tail, follow=follow):
         sys.stdout.buffer.write(chunk)

@@ -73,7 +73,7 @@ def render(
 
 
 def _render(target: Target, site: Site, folder: Path | None, *, force: bool, as_json: bool) -> None:
-    from devreg.actions import render as action
+    from devreg.actions.serving import render as action
 
     files = action.rendered(target, site)
     changes = () if folder is None else action.plan(files, folder)

@@ -49,8 +49,8 @@ def install(
 
     The files of `render --target systemd`, put in place and tried; a failure leaves everything as it was.
     """
-    from devreg.actions import install as action
     from devreg.actions.reach import open_engine
+    from devreg.actions.serving import install as action
     from devreg.output.progress import reporting
 
     self_signed = tls == Tls.SELF_SIGNED.value
@@ -84,8 +84,8 @@ def uninstall(
     as_json: Json = False,
 ) -> None:
     """Take away what `install` has put in place, and bring back what was there. The images stay without --volumes."""
-    from devreg.actions import uninstall as action
     from devreg.actions.reach import open_engine
+    from devreg.actions.serving import uninstall as action
     from devreg.output.progress import reporting
 
     engine = open_engine()

@@ -40,8 +40,8 @@ def gc(
     as_json: Json = False,
 ) -> None:
     """Free what no image needs any more. Pulls go on; pushes wait until it is done."""
-    from devreg.actions import gc as action
-    from devreg.actions.server_runtime import present
+    from devreg.actions.serving import gc as action
+    from devreg.actions.serving.server_runtime import present
     from devreg.output.progress import reporting
 
     grace = _length(older_than)
@@ -58,9 +58,9 @@ def backup(
     as_json: Json = False,
 ) -> None:
     """Back up images and users into a tar, while the registry runs. It has the hashes of passwords in it."""
-    from devreg.actions import backup as action
-    from devreg.actions.server_runtime import present
-    from devreg.actions.streams import output
+    from devreg.actions.serving import backup as action
+    from devreg.actions.serving.server_runtime import present
+    from devreg.actions.serving.streams import output
     from devreg.output.progress import reporting
 
     if file == "-" and (sys.stdout.isatty() or as_json):
@@ -83,9 +83,9 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Restore a backup: verified before it takes its place. The server's users are the backup's then."""
-    from devreg.actions import restore as action
-    from devreg.actions.server_runtime import present
-    from devreg.actions.streams import source
+    from devreg.actions.serving import restore as action
+    from devreg.actions.serving.server_runtime import present
+    from devreg.actions.serving.streams import source
     from devreg.output.progress import reporting
 
     if file == "-" and sys.stdin.isatty():
@@ -110,8 +110,8 @@ def upgrade(
     as_json: Json = False,
 ) -> None:
     """Run newer images or programs: with the same data, and the old ones again when the new do not answer."""
-    from devreg.actions import upgrade as action
-    from devreg.actions.server_runtime import present
+    from devreg.actions.serving import upgrade as action
+    from devreg.actions.serving.server_runtime import present
     from devreg.output.progress import reporting
 
     given = {"registry_image": registry_image, "nginx_image": nginx_image}

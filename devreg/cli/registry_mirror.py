@@ -36,8 +36,8 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start the mirror, or bring it to the wanted state. It keeps the user it has at the hub unless one is given."""
-    from devreg.actions import mirror
     from devreg.actions.reach import open_engine
+    from devreg.actions.serving import mirror
     from devreg.output.progress import reporting
 
     if password_stdin and user is None:
@@ -69,8 +69,8 @@ def down(
     as_json: Json = False,
 ) -> None:
     """Stop the mirror. What it keeps stays unless --volumes is given."""
-    from devreg.actions import mirror
     from devreg.actions.reach import open_engine
+    from devreg.actions.serving import mirror
     from devreg.output.progress import reporting
 
     engine = open_engine()
@@ -87,8 +87,8 @@ def down(
 @app.command()
 def status(as_json: Json = False) -> None:
     """How the mirror is."""
-    from devreg.actions import mirror
     from devreg.actions.reach import open_engine
+    from devreg.actions.serving import mirror
 
     state = mirror.state(open_engine())
     if as_json:

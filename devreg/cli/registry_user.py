@@ -23,7 +23,7 @@ PasswordFile = Annotated[
 @app.command("list")
 def list_users(as_json: Json = False) -> None:
     """The users who may push, and where, for those who may not push everywhere."""
-    from devreg.actions import server_runtime, users
+    from devreg.actions.serving import server_runtime, users
 
     files = server_runtime.present().files
     names, rules = users.names(files), users.rules(files)
@@ -51,7 +51,7 @@ def add_user(
     as_json: Json = False,
 ) -> None:
     """Add a user, or give one a new password. Effective at once."""
-    from devreg.actions import server_runtime, users
+    from devreg.actions.serving import server_runtime, users
 
     secret = _new_password(name, password_stdin, password_file)
     new = users.add(server_runtime.present().files, name, secret, tuple(push) if push else None)
@@ -66,7 +66,7 @@ def passwd(
     name: UserName, password_stdin: PasswordStdin = False, password_file: PasswordFile = None, as_json: Json = False
 ) -> None:
     """Give a user a new password. Effective at once."""
-    from devreg.actions import server_runtime, users
+    from devreg.actions.serving import server_runtime, users
 
     secret = _new_password(name, password_stdin, password_file)
     users.set_password(server_runtime.present().files, name, secret)
@@ -87,7 +87,7 @@ def rules(
     as_json: Json = False,
 ) -> None:
     """Say where a user may push: to these repositories and no others. Effective at once."""
-    from devreg.actions import server_runtime, users
+    from devreg.actions.serving import server_runtime, users
 
     if everywhere is bool(repositories):
         raise UsageError("where may the user push?", hint="name repositories or patterns, or give --everywhere")
@@ -102,7 +102,7 @@ def rules(
 @app.command("remove")
 def remove_user(name: UserName, as_json: Json = False) -> None:
     """Remove a user. Effective at once."""
-    from devreg.actions import server_runtime, users
+    from devreg.actions.serving import server_runtime, users
 
     users.remove(server_runtime.present().files, name)
     if as_json:

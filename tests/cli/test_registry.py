@@ -374,15 +374,15 @@ def _first_cannot_be_filled(fake: FakeEngine, _monkeypatch: pytest.MonkeyPatch) 
 
 
 def _nobody_answers(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devreg.actions.serve._START_SECONDS", 0.01)
-    monkeypatch.setattr("devreg.actions.serve.answers", lambda _listen, _choices: False)
+    monkeypatch.setattr("devreg.actions.serving.serve._START_SECONDS", 0.01)
+    monkeypatch.setattr("devreg.actions.serving.serve.answers", lambda _listen, _choices: False)
 
 
 def _ctrl_c(_fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("devreg.actions.serve.wait_until_it_answers", interrupted)
+    monkeypatch.setattr("devreg.actions.serving.serve.wait_until_it_answers", interrupted)
 
 
 @pytest.mark.parametrize(

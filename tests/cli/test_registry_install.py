@@ -16,10 +16,10 @@ WORDS = ("registry", "install", "--plain-http")
 def fit(fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root, on a machine with systemd, nginx and Docker's command; its engine is another than the machine's own."""
     del fake
-    monkeypatch.setattr("devreg.actions.install.files.is_root", lambda: True)
-    monkeypatch.setattr("devreg.actions.install.system_units.booted", lambda: True)
-    monkeypatch.setattr("devreg.actions.install.system_nginx.installed", lambda: True)
-    monkeypatch.setattr("devreg.actions.install._DOCKER", Path("/"))
+    monkeypatch.setattr("devreg.actions.serving.install.files.is_root", lambda: True)
+    monkeypatch.setattr("devreg.actions.serving.install.system_units.booted", lambda: True)
+    monkeypatch.setattr("devreg.actions.serving.install.system_nginx.installed", lambda: True)
+    monkeypatch.setattr("devreg.actions.serving.install._DOCKER", Path("/"))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_what_makes_no_sense_is_refused(run: Run, words: tuple[str, ...], said: 
 def test_what_it_needs_is_named(
     run: Run, monkeypatch: pytest.MonkeyPatch, missing: str, code: int, said: str, words: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(f"devreg.actions.install.{missing}", lambda: False)
+    monkeypatch.setattr(f"devreg.actions.serving.install.{missing}", lambda: False)
     outcome = run(*words)
     assert outcome.code == code
     assert said in outcome.err
@@ -71,7 +71,7 @@ def test_a_certificate_that_is_missing_is_named(
     run: Run, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     del fake
-    monkeypatch.setattr("devreg.actions.install.refuse_unfit", lambda _engine: None)
+    monkeypatch.setattr("devreg.actions.serving.install.refuse_unfit", lambda _engine: None)
     outcome = run("registry", "install", "--tls", f"{tmp_path}/no.pem,{tmp_path}/no.key")
     assert outcome.code == 10
     assert f"{tmp_path}/no.pem does not exist" in outcome.err
@@ -79,7 +79,7 @@ def test_a_certificate_that_is_missing_is_named(
 
 @pytest.mark.usefixtures("fake")
 def test_what_is_not_installed_is_not_taken_away(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devreg.actions.uninstall.refuse_unfit", lambda _engine: None)
+    monkeypatch.setattr("devreg.actions.serving.uninstall.refuse_unfit", lambda _engine: None)
     assert run("registry", "uninstall").out == "the registry was not installed\n"
     assert run("registry", "uninstall", "--json").document["changed"] is False
     assert run("registry", "uninstall", "--volumes").code == 2, "nobody can be asked"

@@ -54,7 +54,7 @@ def test_an_edited_or_foreign_file_is_left_alone(run: Run, tmp_path: Path, forei
 
 
 def test_force_keeps_a_copy(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devreg.actions.render.state_folder", lambda: tmp_path / "state")
+    monkeypatch.setattr("devreg.actions.serving.render.state_folder", lambda: tmp_path / "state")
     (tmp_path / "docker.registry.conf").write_text("mine\n")
     run(*WORDS, "--dir", str(tmp_path), "--force")
     (copy,) = (tmp_path / "state/rendered").iterdir()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 _SITE = """
 import os, signal
-from devreg.actions import server_files
+from devreg.actions.serving import server_files
 
 def dies(_self):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from devreg.actions import install_change
-from devreg.actions.install_change import Goal
+from devreg.actions.serving import install_change
+from devreg.actions.serving.install_change import Goal
 from devreg.engine.client import Engine, connect
 from devreg.host.install_record import Before, InstallRecord, Put
 from devreg.host.kept_files import Kept, look

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from devreg.actions import server_images
-from devreg.actions.server_images import ensure
+from devreg.actions.serving import server_images
+from devreg.actions.serving.server_images import ensure
 from devreg.engine.client import Engine, connect
 from devreg.host import credentials
 from devreg.model.address import Address

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from devreg.actions import users
-from devreg.actions.server_files import InContainer
+from devreg.actions.serving import users
+from devreg.actions.serving.server_files import InContainer
 from devreg.engine.client import connect
 from devreg.model.errors import NotFound, ServerError, UsageError
 from devreg.model.server import LABEL_ROLE, ServerFile
@@ -139,7 +139,7 @@ def test_the_rules_of_one_who_is_gone_are_gone(files: InContainer, fake: FakeEng
 def test_an_nginx_that_does_not_reload_is_told_of(
     files: InContainer, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("devreg.actions.server_files._RELOAD_SECONDS", 0)
+    monkeypatch.setattr("devreg.actions.serving.server_files._RELOAD_SECONDS", 0)
     fake.stuck = True
     with pytest.raises(ServerError, match="new configuration"):
         users.add(files, "bob", "pa55", ("team/*",))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from devreg.actions.serve_processes import Processes, fetched_programs
-from devreg.actions.server_lock import server_locked
+from devreg.actions.serving.serve_processes import Processes, fetched_programs
+from devreg.actions.serving.server_lock import server_locked
 from devreg.host import server_programs
 from devreg.host.signals import uninterrupted
 from devreg.model.errors import ServerError

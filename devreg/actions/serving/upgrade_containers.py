@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from devreg.actions import serve, server_images
-from devreg.actions.serve_containers import Containers
-from devreg.actions.server_lock import server_locked
-from devreg.actions.server_up import Wish
+from devreg.actions.serving import serve, server_images
+from devreg.actions.serving.serve_containers import Containers
+from devreg.actions.serving.server_lock import server_locked
+from devreg.actions.serving.server_up import Wish
 from devreg.engine import containers, images
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found

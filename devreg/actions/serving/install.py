@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from devreg.actions import install_change, render, server_runtime, server_tls
-from devreg.actions.install_change import Goal
-from devreg.actions.server_images import ensure
-from devreg.actions.server_lock import server_locked
-from devreg.actions.server_tls import Material
+from devreg.actions.serving import install_change, render, server_runtime, server_tls
+from devreg.actions.serving.install_change import Goal
+from devreg.actions.serving.server_images import ensure
+from devreg.actions.serving.server_lock import server_locked
+from devreg.actions.serving.server_tls import Material
 from devreg.engine.client import Engine
 from devreg.host import files, kept_files, own_address, ports, system_nginx, system_units
 from devreg.host.install_record import Before, InstallRecord, Put

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from devreg.actions import upgrade_containers, upgrade_processes
-from devreg.actions.serve_containers import Containers
-from devreg.actions.serve_processes import Processes
-from devreg.actions.server_runtime import Server
+from devreg.actions.serving import upgrade_containers, upgrade_processes
+from devreg.actions.serving.serve_containers import Containers
+from devreg.actions.serving.serve_processes import Processes
+from devreg.actions.serving.server_runtime import Server
 from devreg.model.errors import ServerError, UsageError
 from devreg.model.events import Listener
 from devreg.model.results import Upgraded

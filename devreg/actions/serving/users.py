@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from devreg.actions.server_files import ServerFiles, catch_up, put_in_force
+from devreg.actions.serving.server_files import ServerFiles, catch_up, put_in_force
 from devreg.host.files import locked
 from devreg.host.state import state_folder
 from devreg.model.errors import ServerError

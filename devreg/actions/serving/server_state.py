@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from devreg.actions.server_runtime import Server
+from devreg.actions.serving.server_runtime import Server
 from devreg.model.errors import ServerError
 from devreg.model.results import ServerStatus
 from devreg.server import storage

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from devreg.actions import server_record
+from devreg.actions.serving import server_record
 from devreg.engine import containers, nginx
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found

@@ -7,10 +7,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from devreg.actions import server_record
-from devreg.actions.server_files import InFolder
-from devreg.actions.server_record import APPLIED, CHECKER, CHOICES, LISTEN
-from devreg.actions.server_up import Settled, answers
+from devreg.actions.serving import server_record
+from devreg.actions.serving.server_files import InFolder
+from devreg.actions.serving.server_record import APPLIED, CHECKER, CHOICES, LISTEN
+from devreg.actions.serving.server_up import Settled, answers
 from devreg.host import log_files, ports, server_place, server_programs
 from devreg.host.signals import uninterrupted
 from devreg.model.errors import DevregError, RefusedOverwrite, ServerError

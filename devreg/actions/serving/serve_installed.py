@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from devreg.actions import serve, server_tls, users
-from devreg.actions.installed_files import InstalledFiles
 from devreg.actions.reach import open_engine
-from devreg.actions.running_container import in_container
-from devreg.actions.running_server import Running
-from devreg.actions.server_up import Wish
+from devreg.actions.serving import serve, server_tls, users
+from devreg.actions.serving.installed_files import InstalledFiles
+from devreg.actions.serving.running_container import in_container
+from devreg.actions.serving.running_server import Running
+from devreg.actions.serving.server_up import Wish
 from devreg.engine import networks
 from devreg.host import files, log_files, system_nginx, system_units
 from devreg.host.install_record import InstallRecord, Put

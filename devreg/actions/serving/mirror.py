@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from devreg.actions import serve, server_images, server_up
-from devreg.actions.server_lock import server_locked
-from devreg.actions.server_up import Settled
+from devreg.actions.serving import serve, server_images, server_up
+from devreg.actions.serving.server_lock import server_locked
+from devreg.actions.serving.server_up import Settled
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found

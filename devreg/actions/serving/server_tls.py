@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from devreg.actions.server_files import ServerFiles, catch_up, put_in_force
+from devreg.actions.serving.server_files import ServerFiles, catch_up, put_in_force
 from devreg.host import certificates as trusted
 from devreg.host import files, own_address
 from devreg.host.state import state_folder

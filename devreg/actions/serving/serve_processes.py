@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from devreg.actions import external_auth, server_record, server_tls, server_up, users
-from devreg.actions.process_change import Change
-from devreg.actions.running_processes import on_machine
-from devreg.actions.running_server import Running, not_running
-from devreg.actions.server_files import InFolder
-from devreg.actions.server_lock import server_locked
-from devreg.actions.server_record import APPLIED, CHECKER, CHOICES, FOLDER, LISTEN, RECORD, RUNTIME
-from devreg.actions.server_up import Settled, Wish, answers
+from devreg.actions.serving import external_auth, server_record, server_tls, server_up, users
+from devreg.actions.serving.process_change import Change
+from devreg.actions.serving.running_processes import on_machine
+from devreg.actions.serving.running_server import Running, not_running
+from devreg.actions.serving.server_files import InFolder
+from devreg.actions.serving.server_lock import server_locked
+from devreg.actions.serving.server_record import APPLIED, CHECKER, CHOICES, FOLDER, LISTEN, RECORD, RUNTIME
+from devreg.actions.serving.server_up import Settled, Wish, answers
 from devreg.host import log_files, server_place, server_programs
 from devreg.host.state import Record, state_folder
 from devreg.model.errors import NotFound, RefusedOverwrite

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devreg.actions import server_record
-from devreg.actions.running_server import Running
-from devreg.actions.server_files import WORKER, ServerFiles
+from devreg.actions.serving import server_record
+from devreg.actions.serving.running_server import Running
+from devreg.actions.serving.server_files import WORKER, ServerFiles
 from devreg.host import log_files, processes, server_place
 from devreg.host.shell import MachineShell
 from devreg.model.server_processes import Place, Programs

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from devreg.actions import server_tls, server_up, users
-from devreg.actions.server_files import InContainer
-from devreg.actions.server_images import ensure
-from devreg.actions.server_lock import server_locked
-from devreg.actions.server_up import Settled, Wish, answers
+from devreg.actions.serving import server_tls, server_up, users
+from devreg.actions.serving.server_files import InContainer
+from devreg.actions.serving.server_images import ensure
+from devreg.actions.serving.server_lock import server_locked
+from devreg.actions.serving.server_up import Settled, Wish, answers
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
 from devreg.engine.containers import Found

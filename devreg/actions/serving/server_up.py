@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from devreg.actions import external_auth, server_tls
-from devreg.actions.server_tls import Material
+from devreg.actions.serving import external_auth, server_tls
+from devreg.actions.serving.server_tls import Material
 from devreg.model.address import Address
 from devreg.model.errors import DevregError, UsageError
 from devreg.model.events import Listener, Warn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from devreg.actions.server_files import reload_nginx
+from devreg.actions.serving.server_files import reload_nginx
 from devreg.host import files, kept_files, processes, system_nginx, system_units
 from devreg.host.kept_files import Kept
 from devreg.host.state import state_folder

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from devreg.actions.running_server import Running
-from devreg.actions.server_files import ServerFiles
+from devreg.actions.serving.running_server import Running
+from devreg.actions.serving.server_files import ServerFiles
 from devreg.engine.client import Engine
 from devreg.engine.shell import ContainerShell
 from devreg.server import storage

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from devreg.actions.server_files import ServerFiles
+from devreg.actions.serving.server_files import ServerFiles
 from devreg.model.errors import ServerError
 from devreg.server.storage import STAGE, Beside
 

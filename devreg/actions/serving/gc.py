@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
-from devreg.actions.running_server import Running
-from devreg.actions.server_lock import server_locked
-from devreg.actions.server_runtime import Server
+from devreg.actions.serving.running_server import Running
+from devreg.actions.serving.server_lock import server_locked
+from devreg.actions.serving.server_runtime import Server
 from devreg.model.events import Listener, Step
 from devreg.model.results import Collected, Upload
 from devreg.server import storage

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from devreg.actions import serve, server_record
-from devreg.actions.running_container import in_container
-from devreg.actions.running_server import Running, not_running
-from devreg.actions.server_files import InContainer
-from devreg.actions.server_lock import server_locked
-from devreg.actions.server_record import CONTAINERS, RECORD, RUNTIME
-from devreg.actions.server_up import Wish
+from devreg.actions.serving import serve, server_record
+from devreg.actions.serving.running_container import in_container
+from devreg.actions.serving.running_server import Running, not_running
+from devreg.actions.serving.server_files import InContainer
+from devreg.actions.serving.server_lock import server_locked
+from devreg.actions.serving.server_record import CONTAINERS, RECORD, RUNTIME
+from devreg.actions.serving.server_up import Wish
 from devreg.engine import containers, networks
 from devreg.engine.client import Engine
 from devreg.host.state import Record

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from devreg.actions import users
-from devreg.actions.blob_bytes import Blob, Joined
-from devreg.actions.running_server import Running
-from devreg.actions.server_lock import server_locked
-from devreg.actions.server_runtime import Server
+from devreg.actions.serving import users
+from devreg.actions.serving.blob_bytes import Blob, Joined
+from devreg.actions.serving.running_server import Running
+from devreg.actions.serving.server_lock import server_locked
+from devreg.actions.serving.server_runtime import Server
 from devreg.model.errors import RefusedOverwrite
 from devreg.model.events import Counted, Listener, Step
 from devreg.model.results import BackedUp

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Protocol, TypeAlias
 
 from devreg.actions.reach import open_engine
-from devreg.actions.running_server import Running
-from devreg.actions.serve_containers import Containers
-from devreg.actions.serve_installed import installed, refuse_installed
-from devreg.actions.serve_processes import Processes
-from devreg.actions.server_files import ServerFiles
-from devreg.actions.server_record import RECORD, RUNTIME
-from devreg.actions.server_up import Wish
+from devreg.actions.serving.running_server import Running
+from devreg.actions.serving.serve_containers import Containers
+from devreg.actions.serving.serve_installed import installed, refuse_installed
+from devreg.actions.serving.serve_processes import Processes
+from devreg.actions.serving.server_files import ServerFiles
+from devreg.actions.serving.server_record import RECORD, RUNTIME
+from devreg.actions.serving.server_up import Wish
 from devreg.engine.client import Engine
 from devreg.host import server_programs
 from devreg.host.state import Record

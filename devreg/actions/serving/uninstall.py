@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from devreg.actions import install_change
-from devreg.actions.install import refuse_unfit
-from devreg.actions.install_change import Goal
-from devreg.actions.server_lock import server_locked
+from devreg.actions.serving import install_change
+from devreg.actions.serving.install import refuse_unfit
+from devreg.actions.serving.install_change import Goal
+from devreg.actions.serving.server_lock import server_locked
 from devreg.engine import networks
 from devreg.engine.client import Engine
 from devreg.host import kept_files, system_nginx, system_units
