@@ -16,7 +16,7 @@ from devreg.actions.reach import open_registry
 from devreg.actions.serving import server_runtime, users
 from devreg.actions.serving.serve_containers import Containers
 from devreg.actions.serving.serve_processes import Processes
-from devreg.actions.serving.server_runtime import Server
+from devreg.actions.serving.server_runtime import Started
 from devreg.actions.serving.server_up import Wish
 from devreg.engine import images
 from devreg.engine.client import Engine
@@ -113,7 +113,7 @@ def run(choices: Choices, listener: Listener) -> Tour:
     server_runtime.refuse_other(choices.runtime)
     record = Record(RECORD)
     engine, engine_step = _engine(choices, record, listener)
-    server: Server = Containers(engine) if engine else Processes()
+    server: Started = Containers(engine) if engine else Processes()
     choices = _settled(choices, server)
     server_step, password = _serve(server, choices, record, listener)
     trust_step = _trust(engine, choices.address, record, listener)
@@ -156,12 +156,12 @@ def _engine(choices: Choices, record: Record, listener: Listener) -> tuple[Engin
     return None, StepResult("engine", "unchanged", f"the tour does without one: {without}")
 
 
-def _settled(choices: Choices, server: Server | None) -> Choices:
+def _settled(choices: Choices, server: Started | None) -> Choices:
     published = server.published() if server and not choices.listen_given else None
     return replace(choices, listen=published) if published else choices
 
 
-def _serve(server: Server, choices: Choices, record: Record, listener: Listener) -> tuple[StepResult, str | None]:
+def _serve(server: Started, choices: Choices, record: Record, listener: Listener) -> tuple[StepResult, str | None]:
     before = server.status()
     if not before.images and not before.volume and not before.folder:
         _note_of_server(record, SERVER, "", server)
@@ -179,7 +179,7 @@ def _serve(server: Server, choices: Choices, record: Record, listener: Listener)
     return StepResult("registry", "changed" if done.changed else "unchanged", detail), done.password
 
 
-def _note_of_server(record: Record, key: str, value: str, server: Server) -> None:
+def _note_of_server(record: Record, key: str, value: str, server: Started) -> None:
     record.note(RUNTIME, server.runtime.value)
     record.note(key, value)
 
@@ -213,7 +213,7 @@ def _logged_in(choices: Choices) -> bool:
 
 
 def _login(
-    server: Server, choices: Choices, password: str | None, record: Record, listener: Listener
+    server: Started, choices: Choices, password: str | None, record: Record, listener: Listener
 ) -> tuple[StepResult, str | None]:
     """Log in with the new password. Without one a login that works stays; else a user is added."""
     if password is None and _logged_in(choices):
@@ -230,7 +230,7 @@ def _login(
     return StepResult("login", "changed", f"logged in as {choices.user}; kept in {done.stored}"), password
 
 
-def _refuse_known_user(server: Server, choices: Choices) -> None:
+def _refuse_known_user(server: Started, choices: Choices) -> None:
     """A user's password is never changed unasked: others may be logged in with it."""
     if choices.user in users.names(server.files):
         raise NotAuthorized(

@@ -13,7 +13,7 @@ from devreg.actions.reach import open_registry
 from devreg.actions.serving import users
 from devreg.actions.serving.serve_containers import Containers
 from devreg.actions.serving.serve_processes import Processes
-from devreg.actions.serving.server_runtime import Server
+from devreg.actions.serving.server_runtime import Started
 from devreg.engine import images
 from devreg.engine.client import Engine
 from devreg.flavours.found import found
@@ -101,7 +101,7 @@ def _remove_images(engine: Engine, record: Record) -> list[StepResult]:
     return [StepResult("image", "changed", f"removed {' and '.join(gone)} from Docker")] if gone else []
 
 
-def _remove_user(server: Server, record: Record) -> list[StepResult]:
+def _remove_user(server: Started, record: Record) -> list[StepResult]:
     user = record.entries.get(USER)
     if not user:
         return []
@@ -111,7 +111,7 @@ def _remove_user(server: Server, record: Record) -> list[StepResult]:
     return [StepResult("user", "changed", f"removed {user}")]
 
 
-def _remove_server(server: Server, record: Record, listener: Listener) -> list[StepResult]:
+def _remove_server(server: Started, record: Record, listener: Listener) -> list[StepResult]:
     if SERVER not in record.entries:
         return []
     if record.entries[SERVER] not in ("", server.identity()):  # empty: the run was interrupted

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli.options import Json, server_images
+from devreg.cli.options import Json, server_images, settings
 from devreg.model.errors import UsageError
 from devreg.model.rendered import File, Site, Target
-from devreg.model.server import S3, Listen, Nfs, given_certificate
+from devreg.model.server import S3, Listen, Nfs, given_certificate, memory
 from devreg.model.server_choices import domain as checked_domain
 from devreg.output import console, document
 
@@ -67,6 +67,7 @@ def render(
         listen=None if listen is None else Listen.parse(listen),
         storage=shared,
         replicas=replicas,
+        memory=memory(settings.get("memory").value),
     )
     _render(target, site, folder, force=force, as_json=as_json)
 

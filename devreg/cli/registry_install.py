@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, server_images
+from devreg.cli.options import Json, PasswordStdin, Yes, agreed, own_name, password, server_images, settings
 from devreg.model.rendered import Site
-from devreg.model.server import ImagesFrom, Listen, given_certificate
+from devreg.model.server import ImagesFrom, Listen, given_certificate, memory
 from devreg.model.server_choices import domain as checked_domain
+from devreg.model.server_tls import Tls
 from devreg.output import console, document
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ def install(
         str | None, typer.Option(metavar="NAME", help="The name that clients use.", show_default="any")
     ] = None,
     tls: Annotated[
-        str, typer.Option(metavar="CERT,KEY|off", help="Files with which nginx speaks TLS; off: a proxy does.")
+        str,
+        typer.Option(
+            metavar="self-signed|CERT,KEY|off",
+            help="How nginx speaks TLS; off: a proxy does.",
+        ),
     ] = "off",
     listen: Annotated[
         str | None,
@@ -48,17 +53,20 @@ def install(
     from devreg.actions.serving import install as action
     from devreg.output.progress import reporting
 
+    self_signed = tls == Tls.SELF_SIGNED.value
     site = Site(
         images=server_images(),
         domain=None if domain is None else checked_domain(domain),
-        certificate=given_certificate(tls),
+        certificate=None if self_signed else given_certificate(tls),
         listen=None if listen is None else Listen.parse(listen),
+        memory=memory(settings.get("memory").value),
     )
     wish = action.Wish(
         site=site,
         images_from=images_from,
         user=own_name() if user is None else user,
         password=password(from_stdin=True, prompt="") if password_stdin else None,
+        self_signed=self_signed,
         plain_http=plain_http,
         force=force,
     )
@@ -95,7 +103,12 @@ def _tell(done: Installed) -> None:
     console.result(f"the registry answers at {done.address}{'' if done.changed else '; nothing had to be changed'}")
     if done.password:
         console.result(f"user {done.user}, password {done.password} (shown only now)")
+    if done.authority and done.certificate_ends:
+        renewal = "the next `install` in the last 60 days renews it"
+        console.note(f"its certificate is good until {done.certificate_ends[:10]}; {renewal}")
+        console.note(f"clients trust it by its authority: `devreg trust {done.address} --ca {done.authority}`")
     console.note(f"it runs as {done.unit}, behind nginx, from: {', '.join(done.files)}")
+    console.note("`devreg registry user add` lets others push; `devreg registry status` says how it is")
     console.note("to take it away: `devreg registry uninstall` (the images stay)")
 
 

@@ -41,12 +41,12 @@ def gc(
 ) -> None:
     """Free what no image needs any more. Pulls go on; pushes wait until it is done."""
     from devreg.actions.serving import gc as action
-    from devreg.actions.serving.server_runtime import engine_of_present
+    from devreg.actions.serving.server_runtime import present
     from devreg.output.progress import reporting
 
     grace = _length(older_than)
     with reporting() as listener:
-        done = action.collect(engine_of_present(), grace, dry_run=dry_run, wait=wait, listener=listener)
+        done = action.collect(present(), grace, dry_run=dry_run, wait=wait, listener=listener)
     if as_json:
         document.success("registry gc", done, changed=not dry_run and bool(done.blobs or done.uploads))
     else:
@@ -59,15 +59,15 @@ def backup(
 ) -> None:
     """Back up images and users into a tar, while the registry runs. It has the hashes of passwords in it."""
     from devreg.actions.serving import backup as action
-    from devreg.actions.serving.server_runtime import engine_of_present
+    from devreg.actions.serving.server_runtime import present
     from devreg.actions.serving.streams import output
     from devreg.output.progress import reporting
 
     if file == "-" and (sys.stdout.isatty() or as_json):
         raise UsageError("standard output is a terminal, or for JSON", hint="name a file, or pipe it on")
-    engine = engine_of_present()
+    server = present()
     with reporting() as listener, output(file, sys.stdout.buffer) as target:
-        done = action.back_up(engine, target, listener)
+        done = action.back_up(server, target, listener)
     if as_json:
         document.success("registry backup", done)
     else:
@@ -84,15 +84,15 @@ def restore(
 ) -> None:
     """Restore a backup: verified before it takes its place. The server's users are the backup's then."""
     from devreg.actions.serving import restore as action
-    from devreg.actions.serving.server_runtime import engine_of_present
+    from devreg.actions.serving.server_runtime import present
     from devreg.actions.serving.streams import source
     from devreg.output.progress import reporting
 
     if file == "-" and sys.stdin.isatty():
         raise UsageError("standard input is a terminal", hint="name a file, or pipe it in")
-    engine = engine_of_present()
+    server = present()
     with reporting() as listener, source(file, sys.stdin.buffer) as stream:
-        done = action.restore(engine, stream, replace=replace, wait=wait, listener=listener)
+        done = action.restore(server, stream, replace=replace, wait=wait, listener=listener)
     if as_json:
         document.success("registry restore", done, changed=True)
     else:
@@ -109,16 +109,16 @@ def upgrade(
     wait: Wait = 300,
     as_json: Json = False,
 ) -> None:
-    """Run newer images: with the same data, and the old ones again when the new do not answer."""
+    """Run newer images or programs: with the same data, and the old ones again when the new do not answer."""
     from devreg.actions.serving import upgrade as action
-    from devreg.actions.serving.server_runtime import engine_of_present
+    from devreg.actions.serving.server_runtime import present
     from devreg.output.progress import reporting
 
     given = {"registry_image": registry_image, "nginx_image": nginx_image}
     names = {key: None if value is None else settings.get(key, value).value for key, value in given.items()}
     limit = memory(settings.get("memory").value)
     with reporting() as listener:
-        done = action.upgrade(engine_of_present(), **names, memory=limit, wait=wait, listener=listener)
+        done = action.upgrade(present(), **names, memory=limit, wait=wait, listener=listener)
     if as_json:
         document.success("registry upgrade", done, changed=done.changed)
         return

@@ -17,13 +17,21 @@ from docker.models.containers import Container as DockerContainer
 from devreg.engine.client import Engine
 from devreg.engine.errors import translated
 from devreg.model.errors import NotFound, RefusedOverwrite, ServerError
-from devreg.model.server import LABEL_CHOICES, LABEL_DEFINITION, LABEL_ROLE, SERVER_ROLES, Container, Listen
+from devreg.model.server import (
+    LABEL_CHOICES,
+    LABEL_DEFINITION,
+    LABEL_ROLE,
+    LOG,
+    SCRATCH_BYTES,
+    SERVER_ROLES,
+    Container,
+    Listen,
+)
 
 # Any: the SDK's type stubs keep the name of this dict's type to themselves.
 _RESTART: Any = {"Name": "unless-stopped"}
 _STOP_SECONDS = 10
 _LAST_LINES = 50
-_SCRATCH = "size=64m"
 # What a container that is being replaced is called; one that is left of an interrupted run is worth nothing.
 _ASIDE = "-replaced"
 
@@ -102,7 +110,7 @@ def create(engine: Engine, container: Container, network: str) -> str:
             # The engine puts no file into a read-only root: files get a nameless volume, which goes with the container.
             mounts=[docker.types.Mount(folder, None, type="volume") for folder in container.file_folders],
             read_only=True,
-            tmpfs=dict.fromkeys(container.scratch, _SCRATCH),
+            tmpfs=dict.fromkeys(container.scratch, f"size={SCRATCH_BYTES}"),
             cap_drop=["ALL"],
             cap_add=list(container.capabilities),
             pids_limit=container.processes,
@@ -114,7 +122,7 @@ def create(engine: Engine, container: Container, network: str) -> str:
             },
             restart_policy=_RESTART,
             security_opt=["no-new-privileges"],
-            log_config=docker.types.LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
+            log_config=docker.types.LogConfig(type="json-file", config=LOG),
         )
         try:
             for folder in container.file_folders:

@@ -14,6 +14,7 @@ from devreg.host.kept_files import Kept
 from devreg.host.state import Record
 from devreg.host.system_units import UnitState
 from devreg.model.errors import ConfigUnusable
+from devreg.model.installed import InstalledSite
 
 _NAME, _INSTALLED, _UNDER_WAY = "install", "installed", "under_way"
 _T = TypeVar("_T")
@@ -44,6 +45,7 @@ class Put:
 
     digests: Mapping[Path, str]
     before: Before
+    site: InstalledSite
 
 
 class InstallRecord:
@@ -83,7 +85,7 @@ class InstallRecord:
             self._record.forget(_INSTALLED)
             return
         put = {str(path): digest for path, digest in installed.digests.items()}
-        self._record.note(_INSTALLED, {"put": put, "before": _plain(installed.before)})
+        self._record.note(_INSTALLED, {"put": put, "before": _plain(installed.before), "site": installed.site.plain()})
 
     def _read(self, reading: Callable[[], _T]) -> _T:
         try:
@@ -120,4 +122,5 @@ def _change(plain: dict[str, Any]) -> Change:
 
 
 def _installed(plain: dict[str, Any]) -> Put:
-    return Put({Path(path): str(each) for path, each in plain["put"].items()}, _before(plain["before"]))
+    digests = {Path(path): str(each) for path, each in plain["put"].items()}
+    return Put(digests, _before(plain["before"]), InstalledSite.of_plain(plain["site"]))

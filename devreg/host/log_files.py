@@ -1,15 +1,19 @@
-"""Log files that are rotated as they grow: NAME, NAME.1 the one before, and so on. Read, and followed."""
+"""Log files that are rotated as they grow: NAME, NAME.1 the one before, NAME.2.gz, and so on. Read, and followed."""
 
 from __future__ import annotations
 
+import gzip
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 _POLL_SECONDS = 0.3
 _LAST_BYTES = 16384
+_NUMBER = re.compile(r"\.(\d+)(?:\.gz)?")
 
 
 def read(log: Path, *, tail: int | None, follow: bool) -> Iterator[bytes]:
@@ -19,7 +23,7 @@ def read(log: Path, *, tail: int | None, follow: bool) -> Iterator[bytes]:
     """
     stream = log.open("rb")
     try:
-        lines = b"".join([*(file.read_bytes() for file in _older(log)), stream.read()]).splitlines(keepends=True)
+        lines = b"".join([*map(_bytes_of, _older(log)), stream.read()]).splitlines(keepends=True)
         yield b"".join(lines if tail is None else lines[len(lines) - min(tail, len(lines)) :])
         while follow:
             rotated = _rotated(log, stream.fileno())
@@ -34,6 +38,14 @@ def read(log: Path, *, tail: int | None, follow: bool) -> Iterator[bytes]:
         stream.close()
 
 
+def lines(log: Path, since: datetime) -> Iterator[str]:
+    """The lines of all files that were written to since then, the newest first: a rotation meanwhile hides none."""
+    for file in [log, *reversed(_older(log))]:
+        with suppress(FileNotFoundError):  # nothing was ever written, or it has just been rotated away
+            if file.stat().st_mtime >= since.timestamp():
+                yield from _bytes_of(file).decode(errors="replace").splitlines()
+
+
 def last_line(log: Path) -> str:
     """The last thing that was said."""
     with suppress(OSError), log.open("rb") as stream:
@@ -46,8 +58,13 @@ def last_line(log: Path) -> str:
 
 def _older(log: Path) -> list[Path]:
     """The rotated ones, the oldest first."""
-    numbered = [each for each in log.parent.glob(f"{log.name}.*") if each.suffix[1:].isdigit()]
-    return sorted(numbered, key=lambda each: int(each.suffix[1:]), reverse=True)
+    named = ((_NUMBER.fullmatch(each.name.removeprefix(log.name)), each) for each in log.parent.glob(f"{log.name}.*"))
+    numbered = [(int(found[1]), each) for found, each in named if found]
+    return [each for _, each in sorted(numbered, reverse=True)]
+
+
+def _bytes_of(file: Path) -> bytes:
+    return gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
 
 
 def _rotated(log: Path, descriptor: int) -> bool:

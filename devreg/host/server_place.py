@@ -81,6 +81,16 @@ def put(place: Place, texts: dict[str, str], accounts: Accounts | None) -> None:
         remove_file(Path(place.conf, name))
 
 
+def end_pauses(place: Place) -> None:
+    """Delete what a pause has left that ended with the machine: with it nobody could push. Raises ServerError."""
+    try:
+        for kind in ("pause", "list"):
+            for file in Path(place.behind).glob(f"{kind}.*"):
+                file.unlink(missing_ok=True)
+    except OSError as error:
+        raise ServerError(f"{place.behind} cannot be cleared: {error.strerror}", hint="see what is in it") from error
+
+
 def current(place: Place) -> dict[str, str]:
     """The configuration files as they are now."""
     folder = Path(place.conf)

@@ -5,11 +5,12 @@ What is fetched lies in a folder of devreg's: nothing of it starts by itself, an
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from devreg.host import packages
@@ -71,6 +72,45 @@ def fetch(names: tuple[str, ...], fetched: Path) -> None:
         ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def fetched_packages(fetched: Path) -> tuple[str, ...]:
+    """The Debian packages of the programs that run from the folder. Raises ServerError as `find` does."""
+    return tuple(_PACKAGES[role] for role in digests(fetched))
+
+
+def digests(fetched: Path) -> dict[str, tuple[str, str]]:
+    """Path and SHA-256 of each program that runs from the folder, by its role. Raises ServerError as `find` does."""
+    found = find(fetched)
+    files = {role: Path(getattr(found, role)) for role in _PACKAGES}
+    return {
+        role: (str(file), f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}")
+        for role, file in files.items()
+        if fetched in file.parents
+    }
+
+
+@contextmanager
+def fetched_anew(names: tuple[str, ...], fetched: Path) -> Iterator[Path]:
+    """A folder beside `fetched` with these packages as they are now, gone afterwards. Raises ServerError."""
+    beside = fetched.with_name(f"{fetched.name}.renewed")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        fetch(names, beside)
+        yield beside
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Have each of two folders take the other's place. Raises ServerError."""
+    between = one.with_name(f"{one.name}.before")
+    try:
+        one.rename(between)
+        other.rename(one)
+        between.rename(other)
+    except OSError as error:
+        raise ServerError(f"{one} could not be replaced: {error.strerror}", hint="see who may write there") from error
 
 
 def may_run() -> bool:

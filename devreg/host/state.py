@@ -37,7 +37,9 @@ class Record:
 
     def forget(self, key: str) -> None:
         """Forget one thing; the file goes with the last."""
-        self.entries.pop(key, None)
+        if key not in self.entries:
+            return
+        del self.entries[key]
         if self.entries:
             write_atomic(self._file, json.dumps(self.entries, indent=2).encode(), mode=0o600)
         else:

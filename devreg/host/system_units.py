@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from devreg.host.run import CommandFailed, run
+from devreg.host.shell import printed
 from devreg.model.errors import ServerError
 
 _SECONDS = 60
@@ -69,6 +71,17 @@ def restart(unit: str) -> None:
     with suppress(ServerError):  # after a few failures systemd refuses further starts
         _systemctl("reset-failed", unit)
     _systemctl("restart", unit, seconds=_STOP_SECONDS)
+
+
+def main_process(unit: str) -> int | None:
+    """The id of a unit's main process; None while it does not run. Raises ServerError."""
+    return int(_systemctl("show", unit, "--property=MainPID", "--value").strip() or 0) or None
+
+
+def journal(unit: str, *, tail: int | None, follow: bool) -> Iterator[bytes]:
+    """What a unit's programs wrote, the oldest first; with `follow` what comes too, for ever. Raises ServerError."""
+    lines = ("--lines=all" if tail is None else f"--lines={tail}", *(("--follow",) if follow else ()))
+    return printed(["journalctl", f"--unit={unit}", "--output=cat", "--no-pager", *lines], doing="read the journal")
 
 
 def last_line(unit: str) -> str:

@@ -28,7 +28,8 @@ class Site:
     """What somebody wants of the server. `domain`: None for every name that no other site of the nginx has.
 
     `listen`: None for the port of HTTP, or of HTTPS, on every address; `ipv6`: whether those of IPv6 are among them.
-    `storage`: None for a volume of one machine, with which there can be one registry only.
+    `storage`: None for a volume of one machine, with which there can be one registry only. `memory`: the bytes that
+    each container may use, None for all there are.
     """
 
     images: ServerImages
@@ -38,6 +39,7 @@ class Site:
     storage: S3 | Nfs | None = None
     replicas: int = 1
     ipv6: bool = True
+    memory: int | None = None
 
     def check(self, target: Target) -> None:
         """Raise UsageError for a wish that the target cannot fulfil."""

@@ -24,8 +24,15 @@ _MEMORY = re.compile(r"(\d{1,15})([kmg]?)b?", re.ASCII)
 _MEMORY_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 _LEAST_MEMORY = 64 * 2**20
 
+# Of each container: the bytes of a scratch folder, and what the engine keeps of its log.
+SCRATCH_BYTES = 64 * 2**20
+LOG = {"max-size": "10m", "max-file": "3"}
+
 Role = Literal["registry", "nginx", "mirror"]
 SERVER_ROLES: tuple[Role, ...] = ("registry", "nginx")
+
+# Where the checker of a Front that counts pushes tells whether any is under way.
+PUSHES = "/pushes"
 
 # What these allow cannot end a word in any of the files that are rendered.
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -52,12 +59,14 @@ def given_certificate(tls: str) -> Certificate | None:
 class ServerFile(Enum):
     """What nginx goes by and a running server gets anew: its users (htpasswd), where they may push, its certificate.
 
-    The certificate is one PEM file with its chain and its key, so that all are replaced in one step.
+    The certificate is one PEM file with its chain and its key, so that all are replaced in one step. `UNREAD` is there
+    while nginx may not have read again what was replaced.
     """
 
     USERS = "users"
     RULES = "rules"
     CERTIFICATE = "certificate"
+    UNREAD = "unread"
 
 
 @dataclass(frozen=True)
@@ -210,6 +219,8 @@ class Front:
     `external_auth_ca`.
     `blobs_folder`: that of the registry, where nginx may read it.
     While there is a `pause_file` with `.uploads` or `.writes` after its name, those are asked to come back later.
+    `counts_pushes`: the checker tells at PUSHES whether any is under way, where the registry itself cannot be asked.
+    `access_log`: a file of its own, None for that of the whole nginx.
     """
 
     listen: tuple[str, ...]
@@ -224,6 +235,8 @@ class Front:
     external_auth_ca: str | None = None
     pause_file: str | None = None
     blobs_folder: str | None = None
+    counts_pushes: bool = False
+    access_log: str | None = None
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,7 @@ class Place:
             ServerFile.USERS: f"{self.users}/htpasswd",
             ServerFile.RULES: f"{self.users}/push-rules.conf",
             ServerFile.CERTIFICATE: f"{self.tls}/server.pem",
+            ServerFile.UNREAD: f"{self.users}/unread",
         }[file]
 
     @property
@@ -101,6 +102,11 @@ class Place:
     def behind(self) -> str:
         """The folder of the registry's socket, into which it alone may write."""
         return f"{self.run}/registry"
+
+    @property
+    def pause(self) -> str:
+        """What the files begin with by which nginx is asked to have pushes wait. The registry's account makes them."""
+        return f"{self.behind}/pause"
 
 
 # The kernel takes 107 bytes for the path of a socket, and home folders may be deep: relative to `Place.run`.

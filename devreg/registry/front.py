@@ -5,11 +5,12 @@ from __future__ import annotations
 import httpx
 
 from devreg.model.challenge import chosen, parse_challenges
-from devreg.model.errors import RegistryUnreachable
-from devreg.model.server import Listen
+from devreg.model.errors import RegistryUnreachable, ServerError
+from devreg.model.server import PUSHES, Listen
 from devreg.model.wire import json_object
 
 _READ = "/v2/_catalog?n=1"
+_NONE, _SOME = 204, 409
 _WRITE = "/v2/devreg-probe/blobs/uploads/"
 
 
@@ -31,6 +32,22 @@ def fault(listen: Listen, host: str, *, tls: bool, timeout: float) -> str | None
             return _read(client.get(_READ, extensions=name)) or _write(client.post(_WRITE, extensions=name))
         except httpx.HTTPError as error:
             return f"{url} does not answer: {error}"
+
+
+def pushes_under_way(checker: str, *, timeout: float) -> bool:
+    """Whether nginx is at any request of a push, by what listens at `checker` for nginx itself. Raises ServerError."""
+    try:
+        answer = httpx.post(f"http://{checker}{PUSHES}", trust_env=False, timeout=timeout)
+    except httpx.HTTPError as error:
+        raise ServerError(
+            f"nginx does not tell what is under way: {error}", hint="`devreg registry logs nginx` may say more"
+        ) from error
+    if answer.status_code not in (_NONE, _SOME):
+        raise ServerError(
+            f"nginx does not tell what is under way, but status {answer.status_code}",
+            hint="`devreg registry up` brings its configuration up to date",
+        )
+    return answer.status_code == _SOME
 
 
 def _read(response: httpx.Response) -> str | None:

@@ -34,7 +34,12 @@ VOLUMES = (DATA_VOLUME, SOCKET_VOLUME, USERS_VOLUME, TLS_VOLUME)
 USERS_FILE = "/etc/devreg/users/htpasswd"
 RULES_FILE = "/etc/devreg/users/push-rules.conf"
 TLS_FILE = "/etc/devreg/tls/server.pem"
-FILES = {ServerFile.USERS: USERS_FILE, ServerFile.RULES: RULES_FILE, ServerFile.CERTIFICATE: TLS_FILE}
+FILES = {
+    ServerFile.USERS: USERS_FILE,
+    ServerFile.RULES: RULES_FILE,
+    ServerFile.CERTIFICATE: TLS_FILE,
+    ServerFile.UNREAD: "/etc/devreg/users/unread",
+}
 _EXTERNAL_AUTH_CA = "/etc/devreg/external-auth-ca.pem"
 # The group of nginx's workers in the nginx images, and in the image built from packages.
 NGINX_GID = 101
@@ -91,17 +96,8 @@ def containers(
         pause_file=PAUSE_FILE,
         blobs_folder=f"{DATA_FOLDER}/{BLOBS}",
     )
-    registry = Container(
-        role="registry",
-        name="devreg-registry",
-        image=images.registry,
-        # Group and umask open the socket to nginx's workers, and to nobody else.
-        command=("/bin/sh", "-c", f"{_PREPARE}; {_heap(memory)}exec registry serve {CONFIG_FILE}"),
-        user=f"0:{NGINX_GID}",
-        mounts={DATA_FOLDER: DATA_VOLUME, SHARED_FOLDER: SOCKET_VOLUME},
-        files={CONFIG_FILE: texts.registry(store)},
-        memory=memory,
-    )
+    mounts = {DATA_FOLDER: DATA_VOLUME, SHARED_FOLDER: SOCKET_VOLUME}
+    registry = registry_behind(store, images.registry, "devreg-registry", mounts, memory)
     nginx = Container(
         role="nginx",
         name="devreg-nginx",
@@ -123,6 +119,30 @@ def containers(
     return registry, nginx
 
 
+def registry_behind(
+    store: Store,
+    image: str,
+    name: str,
+    mounts: dict[str, str],
+    memory: int | None,
+    publish: Listen | None = None,
+) -> Container:
+    """The registry behind an nginx, wherever that runs. `mounts` say what DATA_FOLDER and SHARED_FOLDER are."""
+    return Container(
+        role="registry",
+        name=name,
+        image=image,
+        # Group and umask open the socket to nginx's workers, and to nobody else.
+        command=("/bin/sh", "-c", f"{_PREPARE}; {heap(memory)}exec registry serve {CONFIG_FILE}"),
+        user=f"0:{NGINX_GID}",
+        mounts=mounts,
+        files={CONFIG_FILE: texts.registry(store)},
+        publish=publish,
+        inner_port=None if publish is None else int(store.address.rpartition(":")[2]),
+        memory=memory,
+    )
+
+
 def mirror(listen: Listen, image: str, hub: Hub, memory: int | None = None) -> Container:
     """A registry that fetches from a hub what it is asked for, and keeps it. Nobody can push to it."""
     store = Store(folder=DATA_FOLDER, net="tcp", address=f":{_MIRROR_PORT}", hub=hub)
@@ -130,7 +150,7 @@ def mirror(listen: Listen, image: str, hub: Hub, memory: int | None = None) -> C
         role="mirror",
         name="devreg-mirror",
         image=image,
-        command=("/bin/sh", "-c", f"{_heap(memory)}exec registry serve {CONFIG_FILE}"),
+        command=("/bin/sh", "-c", f"{heap(memory)}exec registry serve {CONFIG_FILE}"),
         mounts={DATA_FOLDER: MIRROR_VOLUME},
         files={CONFIG_FILE: texts.registry(store)},
         file_mode=0o600,
@@ -146,6 +166,6 @@ def hub_of(config: str) -> Hub | None:
     return Hub(found["remoteurl"], found.get("username"), found.get("password")) if "remoteurl" in found else None
 
 
-def _heap(memory: int | None) -> str:
-    """The words before a Go program that have it collect its garbage harder rather than be killed at the limit."""
+def heap(memory: int | None) -> str:
+    """A shell's words before a Go program, for it to collect its garbage harder rather than be killed at the limit."""
     return "" if memory is None else f"GOMEMLIMIT={int(memory * _SHARE_OF_HEAP)} "

@@ -20,6 +20,7 @@ from devreg.model.server_choices import Choices
 from devreg.model.server_processes import REGISTRY_SOCKET, SUPERVISOR_SOCKET, Accounts, Place, Program, Programs
 from devreg.model.server_tls import Certificate, Tls
 from devreg.server import texts
+from devreg.server.storage import Beside
 
 # By name below `Place.conf`. A change of nginx's files is taken over by a reload, of the registry's by its restart.
 REGISTRY_FILE = "registry.yml"
@@ -92,14 +93,29 @@ def _front(listen: Listen, place: Place, choices: Choices, external_auth_ca: str
         certificate=Certificate(pem, pem) if encrypted else None,
         external_auth=choices.external_auth,
         external_auth_ca=external_auth_ca,
+        pause_file=place.pause,
+        counts_pushes=True,
     )
+
+
+def identity(programs: Programs, accounts: Accounts | None) -> tuple[str, ...]:
+    """The words of a command that gives another the registry's rights; none where an ordinary user runs the server."""
+    if accounts is None:
+        return ()
+    return programs.setpriv, *_account(accounts)
+
+
+def beside(place: Place, programs: Programs) -> Beside:
+    """What scripts of `storage` find beside the registry."""
+    libraries = ":".join(programs.libraries)
+    return Beside(place.data, programs.registry, f"{place.conf}/{REGISTRY_FILE}", place.pause, libraries=libraries)
 
 
 def _registry(place: Place, programs: Programs, accounts: Accounts | None, secret: str) -> Program:
     # Killed outright when its shell dies: it has no children, and its successor needs the socket's name.
     rights = _rights(programs, "KILL")
     if accounts:
-        rights += ("--reuid", accounts.registry, "--regid", accounts.group, "--clear-groups")
+        rights += _account(accounts)
     return Program(
         role="registry",
         command=(*_grouped(place, programs), *rights, programs.registry, "serve", f"{place.conf}/{REGISTRY_FILE}"),
@@ -107,6 +123,10 @@ def _registry(place: Place, programs: Programs, accounts: Accounts | None, secre
         stop_signal="TERM",
         environment={"REGISTRY_HTTP_SECRET": secret, **environment(programs)},
     )
+
+
+def _account(accounts: Accounts) -> tuple[str, ...]:
+    return "--reuid", accounts.registry, "--regid", accounts.group, "--clear-groups"
 
 
 def _nginx(place: Place, programs: Programs) -> Program:

@@ -8,14 +8,21 @@ from collections.abc import Callable
 from devreg.model.rendered import File, Site, Target
 from devreg.model.server import LABEL_ROLE, S3, Front, Listen, Nfs, Store
 from devreg.server import definition, texts
+from devreg.server.definition import DATA_FOLDER
 
 UNIT = "docker.registry.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 USERS_FILE = "/etc/nginx/conf.d/docker.registry.htpasswd"
+# Not a name that nginx reads as configuration by itself.
+RULES_FILE = "/etc/nginx/conf.d/docker.registry.push-rules"
+ACCESS_LOG = "/var/log/nginx/docker.registry.log"
 CONFIG = "/etc/docker.registry.yml"
+# What both see, the registry in its container and the machine's nginx: systemd makes it when the service starts.
+SHARED = "/run/docker.registry"
 REGISTRY = Listen("127.0.0.1", 8082)  # where the reference has it
 VOLUME = NETWORK = "docker_registry"
 _EVERYWHERE = Listen("0.0.0.0", 80)  # noqa: S104 - for everybody, unless somebody says otherwise
+_INNER_PORT = 5000
 _CHECKER = "127.0.0.1:8083"
 _SECRETS = "/run/secrets"
 
@@ -26,17 +33,26 @@ def files(target: Target, site: Site) -> tuple[File, ...]:
 
 
 def _systemd(site: Site) -> tuple[File, ...]:
-    store = Store(folder="/var/lib/registry", net="tcp", address=":80")
+    store = Store(folder=DATA_FOLDER, net="tcp", address=f":{_INNER_PORT}", debug=definition.DEBUG)
+    mounts = {DATA_FOLDER: VOLUME, definition.SHARED_FOLDER: SHARED}
+    container = definition.registry_behind(store, site.images.registry, UNIT, mounts, site.memory, REGISTRY)
+    (config,) = container.files
     unit = texts.render(
         "docker.registry.service",
-        image=site.images.registry,
-        listen=REGISTRY,
-        config=CONFIG,
+        container=container,
+        script=_unit_word(container.command[-1]),
+        sources={config: CONFIG},
         network=NETWORK,
         role=LABEL_ROLE,
     )
-    config = File("docker.registry.yml", texts.registry(store), CONFIG)
-    return (File(UNIT, unit, UNIT_FILE), config, *_nginx(site))
+    return (File(UNIT, unit, UNIT_FILE), File(_base(CONFIG), container.files[config], CONFIG), *_nginx(site))
+
+
+def _unit_word(text: str) -> str:
+    """A word of a command in a unit, as systemd reads it."""
+    for mark, written in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        text = text.replace(mark, written)
+    return f'"{text}"'
 
 
 def _nginx(site: Site) -> tuple[File, ...]:
@@ -44,10 +60,13 @@ def _nginx(site: Site) -> tuple[File, ...]:
         listen=_addresses(site),
         upstream=str(REGISTRY),
         users_file=USERS_FILE,
+        rules_file=RULES_FILE,
         checker=_CHECKER,
         # Of all names that no other site has: Debian's default site is one for those, and would be asked first.
         server_name=site.domain or "~.",
         certificate=site.certificate,
+        pause_file=f"{SHARED}/{_base(definition.PAUSE_FILE)}",
+        access_log=ACCESS_LOG,
     )
     return (
         File(
@@ -73,7 +92,7 @@ def _addresses(site: Site) -> tuple[str, ...]:
 
 
 def _compose(site: Site) -> tuple[File, ...]:
-    services = definition.containers(site.listen or _EVERYWHERE, site.images)
+    services = definition.containers(site.listen or _EVERYWHERE, site.images, memory=site.memory)
     configs = tuple(File(_base(path), text) for each in services for path, text in each.files.items())
     compose = texts.render("compose.yaml", services=services, volumes=definition.VOLUMES, base=_base)
     return (File("compose.yaml", compose), *configs)
@@ -81,20 +100,24 @@ def _compose(site: Site) -> tuple[File, ...]:
 
 def _swarm(site: Site) -> tuple[File, ...]:
     s3 = site.storage if isinstance(site.storage, S3) else None
-    port = (site.listen or _EVERYWHERE).port
-    store = Store("/var/lib/registry", "tcp", ":5000", s3=s3, shared=site.storage is not None)
+    store = Store(DATA_FOLDER, "tcp", f":{_INNER_PORT}", s3=s3, shared=site.storage is not None)
     front = Front(
-        listen=(str(port),),
-        upstream="tasks.registry:5000",
+        listen=(str(_INNER_PORT),),
+        upstream=f"tasks.registry:{_INNER_PORT}",
         users_file=f"{_SECRETS}/htpasswd",
         resolver="127.0.0.11",
     )
     registry = File("registry.yml", texts.registry(store))
     nginx = File("nginx.conf", texts.nginx(front, definition.NGINX_PROCESS))
+    # Of `up`'s containers all but what the swarm has in other ways: its network, its configs, its secrets.
+    alone, before = definition.containers(site.listen or _EVERYWHERE, site.images, memory=site.memory)
     stack = texts.render(
         "stack.yaml",
         site=site,
-        port=port,
+        registry=alone,
+        nginx=before,
+        heap=definition.heap(site.memory),
+        inner_port=_INNER_PORT,
         s3=s3,
         nfs=site.storage if isinstance(site.storage, Nfs) else None,
         gid=definition.NGINX_GID,

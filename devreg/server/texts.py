@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from devreg.model.server import Front, NginxProcess, Store
+from devreg.model.server import LOG, SCRATCH_BYTES, Front, NginxProcess, Store
 from devreg.model.server_processes import Place, Program
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def whole_group() -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("devreg.server"),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -50,3 +50,5 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - nothing here is HTML; what users give is checked where it is parsed
     )
+    environment.globals.update(scratch_bytes=SCRATCH_BYTES, log=LOG)
+    return environment

@@ -27,7 +27,6 @@ def fit(fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ((), "passwords would cross the network in the clear"),
         (("--listen", ":5000"), "passwords would cross the network in the clear"),
-        (("--tls", "self-signed"), "does not make a certificate"),
         (("--tls", "a.pem,a.key"), "a.pem"),
         (("--plain-http", "--domain", "a;b"), "a;b"),
         (("--plain-http", "--listen", "nowhere"), "nowhere"),

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from devreg.model.server import LABEL_ROLE
+from devreg.host.install_record import Before, Change, InstallRecord, Put
+from devreg.host.system_units import UnitState
+from devreg.model.installed import InstalledSite
+from devreg.model.server import LABEL_ROLE, Listen
 from tests.cli import registry
 from tests.cli.conftest import Run, Serve
 from tests.http.server import ScriptedServer
@@ -36,6 +39,38 @@ def no_fetching(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("devreg.host.packages.available", lambda: False)
 
 
+@pytest.fixture
+def installed(home: Path) -> None:
+    """A server that `registry install` has put in place, whoever runs the tests."""
+    site = InstalledSite(Listen("127.0.0.1", 80), "127.0.0.1", "127.0.0.1", "off", None, "registry:2")
+    before = Before({}, UnitState(), nginx=True, volume=False, network=False)
+    record = InstallRecord(home / "state/devreg")
+    record.begin(Change(before, {}))
+    record.settle(Put({}, before, site))
+
+
+@pytest.mark.parametrize("runtime", ["auto", "containers", "processes"])
+@pytest.mark.usefixtures("installed")
+def test_up_is_refused_where_a_server_is_installed(
+    run: Run, fake: FakeEngine, published: ScriptedServer, runtime: str
+) -> None:
+    refused = run("registry", "up", "--listen", published.host, "--runtime", runtime)
+    assert refused.code == 24
+    assert "installed here as a service of systemd, docker.registry.service" in refused.err
+    assert run("quickstart", "--yes", "--listen", published.host).code == 24
+    assert fake.containers == {}
+
+
+@pytest.mark.usefixtures("installed", "fake")
+def test_an_installed_server_is_taken_away_and_renewed_by_others(run: Run) -> None:
+    down = run("registry", "down")
+    assert (down.code, "`devreg registry uninstall` takes it away" in down.err) == (30, True)
+    upgrade = run("registry", "upgrade")
+    assert (upgrade.code, "`systemctl restart docker.registry.service`" in upgrade.err) == (30, True)
+    assert run("registry", "upgrade", "--nginx-image", "x").code == 2
+    assert run("registry", "logs", "mirror").code == 22
+
+
 def noted(record: Path, runtime: str) -> None:
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps({"runtime": runtime}))
@@ -43,9 +78,30 @@ def noted(record: Path, runtime: str) -> None:
 
 def test_containers_where_an_engine_answers(run: Run, published: ScriptedServer, record: Path) -> None:
     assert run("registry", "up", "--listen", published.host).code == 0
-    assert json.loads(record.read_text()) == {"runtime": "containers"}
+    assert json.loads(record.read_text())["runtime"] == "containers"
     assert run("registry", "down").code == 0
     assert record.exists()  # its data is still in the engine
+    assert run("registry", "down", "--volumes", "--yes").code == 0
+    assert not record.exists()
+
+
+def test_down_keeps_what_containers_were_told_and_with_volumes_nothing(
+    run: Run, fake: FakeEngine, published: ScriptedServer, record: Path
+) -> None:
+    words = ("registry", "up", "--listen", published.host, "--external-auth", "http://auth.example/check")
+    assert run(*words, "--tls", "self-signed", "--domain", "a.example").code == 0
+    assert run("registry", "down").code == 0
+    assert fake.containers == {}
+    again = run("registry", "up", "--json").data
+    port = published.host.rpartition(":")[2]
+    assert (again["tls"], again["external_auth"]) == ("self-signed", "http://auth.example/check")
+    assert again["address"] == f"a.example:{port}"
+    other = run("registry", "up", "--external-auth", "off", "--json").data
+    assert (other["tls"], other["external_auth"]) == ("self-signed", None)
+    fake.volumes.clear()  # and with it its containers: what is made anew was told nothing
+    fake.containers.clear()
+    new = run("registry", "up", "--listen", published.host, "--json").data
+    assert (new["tls"], new["address"]) == ("off", published.host)
     assert run("registry", "down", "--volumes", "--yes").code == 0
     assert not record.exists()
 

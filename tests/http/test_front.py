@@ -7,7 +7,8 @@ import socket
 import pytest
 import trustme
 
-from devreg.model.server import Listen
+from devreg.model.errors import ServerError
+from devreg.model.server import PUSHES, Listen
 from devreg.registry import front
 from tests.http.server import Answer, Asked, ScriptedServer, Serve, json_answer, server_context
 
@@ -54,3 +55,26 @@ def test_nobody_there() -> None:
         taken.bind(("127.0.0.1", 0))  # and nobody listens
         listen = Listen("127.0.0.1", taken.getsockname()[1])
         assert "does not answer" in str(front.fault(listen, "registry.example.com", tls=False, timeout=5))
+
+
+@pytest.mark.parametrize(("status", "some"), [(204, False), (409, True)])
+def test_whether_pushes_are_under_way(serve: Serve, status: int, some: bool) -> None:
+    asked: list[Asked] = []
+
+    def script(question: Asked) -> Answer:
+        asked.append(question)
+        return Answer(status)
+
+    checker = f"127.0.0.1:{serve(script, bare=True).port}"
+    assert front.pushes_under_way(checker, timeout=5) is some
+    assert [(each.method, each.target) for each in asked] == [("POST", PUSHES)]
+
+
+def test_an_nginx_that_does_not_tell_is_named(serve: Serve) -> None:
+    server = serve(lambda _: Answer(404), bare=True)
+    with pytest.raises(ServerError, match="status 404"):
+        front.pushes_under_way(f"127.0.0.1:{server.port}", timeout=5)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        with pytest.raises(ServerError, match="does not tell"):
+            front.pushes_under_way(f"127.0.0.1:{taken.getsockname()[1]}", timeout=5)

@@ -20,6 +20,8 @@ from tests.live.test_readme import EXAMPLES
 PACKAGES = ("docker.io", "iptables", "nginx", "curl", "openssl")
 UNIT = "docker.registry.service"
 FILES = (f"/etc/systemd/system/{UNIT}", "/etc/docker.registry.yml", "/etc/nginx/conf.d/docker.registry.conf")
+OWN_CERTIFICATE = "/etc/nginx/docker.registry.pem"
+RULES_FILE = "/etc/nginx/conf.d/docker.registry.push-rules"
 USERS_FILE = "/etc/nginx/conf.d/docker.registry.htpasswd"
 WORDS = ("registry", "install", "--plain-http", "--user", USER, "--password-stdin")
 IMAGE = "127.0.0.1/lab/app:1"
@@ -98,10 +100,9 @@ def test_a_busy_port_is_named(host: Machine, bare: str) -> None:
     sh(host, "docker kill other; while docker ps | grep -q other; do sleep 0.2; done")
 
 
-@pytest.mark.parametrize("words", [("registry", "install"), ("registry", "install", "--tls", "self-signed")])
-def test_what_nobody_has_asked_for_is_not_done(host: Machine, bare: str, words: tuple[str, ...]) -> None:
+def test_what_nobody_has_asked_for_is_not_done(host: Machine, bare: str) -> None:
     del bare
-    assert "--tls CERTIFICATE" in devreg(host, *words, code=2)["errors"][0]["hint"]
+    assert "--tls CERTIFICATE" in devreg(host, "registry", "install", code=2)["errors"][0]["hint"]
 
 
 @pytest.mark.parametrize("number", ["KILL", "TERM"])
@@ -175,9 +176,96 @@ def test_no_other_container_goes_around_nginx(host: Machine) -> None:
     inspect = "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}'"
     registry = sh(host, f"{inspect} {UNIT}").strip()
     assert re.fullmatch(r"[0-9.]+", registry)
-    asking = f"docker run --rm {PACKAGES_IMAGE} busybox wget -T 3 -qO- http://{registry}/v2/"
+    asking = f"docker run --rm {PACKAGES_IMAGE} busybox wget -T 3 -qO- http://{registry}:5000/v2/"
     assert host.run("sh", "-c", asking, check=False).returncode
-    assert sh(host, f"curl -sS --max-time 3 http://{registry}/v2/") == "{}", "the machine itself may"
+    assert sh(host, f"curl -sS --max-time 3 http://{registry}:5000/v2/") == "{}", "the machine itself may"
+
+
+def test_its_container_is_held_to_what_up_holds_one_to(host: Machine) -> None:
+    about = json.loads(sh(host, f"docker inspect {UNIT}"))[0]["HostConfig"]
+    assert about["ReadonlyRootfs"] is True
+    assert about["CapDrop"] == ["ALL"]
+    assert about["CapAdd"] is None
+    assert about["SecurityOpt"] == ["no-new-privileges"]
+    assert (about["Memory"], about["MemorySwap"], about["PidsLimit"]) == (2**30, 2**30, 4096)
+    assert "GOMEMLIMIT=" in sh(host, f"docker exec {UNIT} sh -c 'cat /proc/1/environ' | tr '\\0' '\\n'")
+
+
+def test_its_users_come_and_go_and_are_held_to_their_rules(host: Machine) -> None:
+    devreg(host, "registry", "user", "add", "member", "--push", "team/*", "--password-stdin", input="pa55word\n")
+    begin = "curl -s -o /dev/null -w '%{http_code}' -X POST -u member:pa55word http://127.0.0.1/v2/%s/blobs/uploads/"
+    assert sh(host, begin.replace("%s", "team/app")) == "202"
+    assert sh(host, begin.replace("%s", "other")) == "403"
+    assert devreg(host, "registry", "user", "list")["data"]["push"] == {"member": ["team/*"]}
+    devreg(host, "registry", "user", "rules", "member", "other")
+    assert sh(host, begin.replace("%s", "other")) == "202"
+    assert sh(host, begin.replace("%s", "team/app")) == "403"
+    assert sh(host, f"stat -c '%a %U %G' {USERS_FILE} {RULES_FILE}").split() == ["640", "root", "www-data"] * 2
+    devreg(host, "registry", "user", "remove", "member")
+    assert sh(host, begin.replace("%s", "other")) == "401"
+    assert devreg(host, *WORDS)["changed"] is False, "users are no part of what is installed"
+
+
+def test_status_and_logs_know_it(host: Machine) -> None:
+    state = devreg(host, "registry", "status")["data"]
+    assert (state["runtime"], state["running"], state["healthy"]) == ("systemd", True, True)
+    assert (state["users"], state["volume"], state["images"]) == (
+        [USER],
+        "docker_registry",
+        {"registry": PACKAGES_IMAGE},
+    )
+    assert state["repositories"] == 1
+    assert state["used"] > 1000
+    sh(host, "curl -s 'http://127.0.0.1/v2/lab/app/tags/list?n=4711'")
+    assert "n=4711" in sh(host, f"{DEVREG} registry logs nginx --tail 5")
+    assert "n=4711" in sh(host, f"{DEVREG} registry logs registry --tail 20")
+    sh(host, "systemctl stop nginx")
+    assert devreg(host, "registry", "status")["data"]["healthy"] is False
+    sh(host, "systemctl start nginx")
+
+
+def test_garbage_is_collected_while_pushes_wait(host: Machine) -> None:
+    auth = f"-u '{USER}:{PASSWORD}'"
+    begin = f"curl -s {auth} -o /dev/null -w '%{{http_code}}' -X POST http://127.0.0.1/v2/app/blobs/uploads/"
+    digest = sh(host, "printf forgotten | sha256sum").split()[0]
+    where = (
+        f"$(curl -si {auth} -X POST http://127.0.0.1/v2/app/blobs/uploads/ | tr -d '\\r' | sed -n 's/^Location: //p')"
+    )
+    put = f"curl -s -o /dev/null -w '%{{http_code}}' {auth} -X PUT -H 'Content-Type: application/octet-stream'"
+    assert sh(host, f'printf forgotten | {put} --data-binary @- "{where}&digest=sha256:{digest}"') == "201"
+    data = "/var/lib/docker/volumes/docker_registry/_data/docker/registry/v2"
+    sh(host, f"find {data} -exec touch -d yesterday {{}} +")
+    kept = devreg(host, "registry", "gc", "--dry-run")["data"]
+    assert kept["blobs"] == 1
+    waiting = f"until [ $({begin}) = 429 ]; do sleep 0.1; done"
+    script = f"{DEVREG} registry gc --json & pid=$!; timeout 60 sh -c '{waiting.replace(chr(39), chr(34))}'; wait $pid"
+    done = json.loads(host.run("bash", "-euc", script).stdout)
+    assert done["data"]["blobs"] == 1
+    assert sh(host, begin) == "202"
+    assert sh(host, f"curl -s -o /dev/null -w '%{{http_code}}' http://127.0.0.1/v2/app/blobs/sha256:{digest}") == "404"
+    assert '"1"' in sh(host, "curl -sSf http://127.0.0.1/v2/lab/app/tags/list")
+
+
+def test_a_backup_comes_back(host: Machine) -> None:
+    made = devreg(host, "registry", "backup", "/backup.tar")["data"]
+    assert (made["repositories"], made["tags"], made["users"]) == (1, 1, [USER])
+    sh(
+        host,
+        f"docker tag {PACKAGES_IMAGE} 127.0.0.1/lab/later:1; docker login 127.0.0.1 -u {USER} --password-stdin",
+        PASSWORD,
+    )
+    sh(host, "docker push 127.0.0.1/lab/later:1; docker logout 127.0.0.1")
+    assert devreg(host, "registry", "restore", "/backup.tar", code=24)["ok"] is False
+    assert devreg(host, "registry", "restore", "/backup.tar", "--replace")["data"] == made
+    assert sh(host, "curl -s http://127.0.0.1/v2/_catalog") == '{"repositories":["lab/app"]}\n'
+    sh(host, f"docker rmi {IMAGE} && docker pull {IMAGE}")
+
+
+def test_up_and_install_know_of_each_other(host: Machine) -> None:
+    for words in (("up",), ("up", "--runtime", "processes")):
+        refused = devreg(host, "registry", *words, "--listen", "127.0.0.1:5000", code=24)
+        assert "installed here" in refused["errors"][0]["message"]
+    assert "uninstall" in devreg(host, "registry", "down", code=30)["errors"][0]["hint"]
 
 
 def test_an_edited_file_is_left_alone(host: Machine) -> None:
@@ -207,10 +295,34 @@ def test_a_certificate(host: Machine) -> None:
     assert '"1"' in sh(host, f"{asked} https://registry.example.com/v2/lab/app/tags/list")
 
 
+def test_a_certificate_of_its_own_is_renewed(host: Machine) -> None:
+    words = ("registry", "install", "--tls", "self-signed", "--domain", "registry.example.com")
+    done = devreg(host, *words)
+    assert (done["changed"], done["data"]["address"]) == (True, "registry.example.com")
+    authority = done["data"]["authority"]
+    asked = f"curl -sS --cacert {authority} --resolve registry.example.com:443:127.0.0.1"
+    assert '"1"' in sh(host, f"{asked} https://registry.example.com/v2/lab/app/tags/list")
+    assert sh(host, f"stat -c '%a %U' {OWN_CERTIFICATE}").split() == ["600", "root"]
+    assert "PRIVATE KEY" not in sh(host, "cat /var/lib/devreg/install.json")
+    state = devreg(host, "registry", "status")["data"]
+    assert (state["tls"], state["healthy"], state["address"]) == ("self-signed", True, "registry.example.com")
+    assert state["certificate_ends"] == done["data"]["certificate_ends"]
+    assert devreg(host, *words)["changed"] is False
+    text = host.run(DEVREG, *words).stderr
+    assert f"`devreg trust registry.example.com --ca {authority}`" in text
+    # A certificate for fewer names than are wanted is issued anew, as one near its end is; the registry runs on.
+    pid = sh(host, f"systemctl show {UNIT} --property=MainPID")
+    other = ("registry", "install", "--tls", "self-signed", "--domain", "other.example.com")
+    assert devreg(host, *other)["changed"] is True
+    asked = f"curl -sS --cacert {authority} --resolve other.example.com:443:127.0.0.1"
+    assert '"1"' in sh(host, f"{asked} https://other.example.com/v2/lab/app/tags/list")
+    assert sh(host, f"systemctl show {UNIT} --property=MainPID") == pid
+
+
 def test_uninstall_leaves_the_images_and_users_and_what_was_edited(host: Machine) -> None:
     sh(host, f"echo '# mine' >> {FILES[1]}")
     gone = devreg(host, "registry", "uninstall")
-    assert gone["data"]["removed"] == [FILES[0], FILES[2]]
+    assert sorted(gone["data"]["removed"]) == sorted([FILES[0], FILES[2], OWN_CERTIFICATE])
     assert gone["data"]["kept"] == [FILES[1], USERS_FILE]
     assert sh(host, f"ls {FILES[1]} {USERS_FILE}")
     assert "docker_registry" in sh(host, "docker volume ls --format '{{.Name}}'")
@@ -257,7 +369,7 @@ WantedBy=multi-user.target
     sh(host, f"timeout 60 sh -c '{waiting}'")
     before = look(host)
     assert devreg(host, *WORDS)["changed"] is True
-    assert "127.0.0.1:8082->80/tcp" in sh(host, "docker ps")
+    assert "127.0.0.1:8082->5000/tcp" in sh(host, "docker ps")
     devreg(host, "registry", "uninstall", "--volumes", "--yes")
     sh(host, f"timeout 60 sh -c '{waiting}'")
     assert look(host) == before

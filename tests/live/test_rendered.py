@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,6 +92,16 @@ def works(host: Host, address: str) -> None:
     assert Wire(address)("POST", "/v2/lab/app/blobs/uploads/").status == 401
 
 
+def held(host: Host, container: str, capabilities: list[str] | None) -> None:
+    """A container may do no more than it would by `up`."""
+    about = json.loads(host.sh(f"docker inspect {container}"))[0]["HostConfig"]
+    assert about["ReadonlyRootfs"] is True
+    assert about["CapDrop"] == ["ALL"]
+    assert (about["CapAdd"] or None) == capabilities
+    assert about["SecurityOpt"] == ["no-new-privileges"]
+    assert (about["Memory"], about["MemorySwap"], about["PidsLimit"]) == (2**30, 2**30, 4096)
+
+
 def test_systemd_and_the_nginx_of_the_machine(host: Host) -> None:
     render(host, "--target", "systemd")
     host.sh(with_user(steps(host, "docker.registry.conf")), input=f"{PASSWORD}\n")
@@ -100,6 +111,7 @@ def test_systemd_and_the_nginx_of_the_machine(host: Host) -> None:
     assert rights == ["640", "root", "www-data"]
     with pytest.raises(OSError, match="refused"):
         Wire(f"{host.address}:8082")("GET", "/v2/")
+    held(host, "docker.registry.service", None)
 
 
 def test_docker_on_the_machine_itself(host: Host) -> None:
@@ -143,4 +155,6 @@ def test_compose(host: Host) -> None:
     told = "docker inspect --format '{{json .State.Health}}' $(docker-compose ps -q nginx)"
     assert "done" in host.sh(f"timeout 60 sh -c '{waiting}' && echo done || {told}")
     works(host, f"{host.address}:{COMPOSE_PORT}")
+    for role, capabilities in (("registry", None), ("nginx", ["CHOWN", "KILL", "SETGID", "SETUID"])):
+        held(host, f"$(docker-compose ps -q {role})", capabilities)
     host.sh("docker-compose down")

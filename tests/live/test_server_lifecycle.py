@@ -136,6 +136,18 @@ def test_down_keeps_images_and_users(up: Server, root: Devreg) -> None:
     assert [held("POST", f"/v2/{name}/x/blobs/uploads/").status for name in ("team", "other")] == [202, 403]
 
 
+def test_down_keeps_where_it_listens_and_what_it_was_told(up: Server, root: Devreg) -> None:
+    root.ok("registry", "up", "--tls", "self-signed", "--domain", "registry.example.com")
+    root.ok("registry", "down")
+    again = root.ok("registry", "up", "--json").data
+    port = up.address.rpartition(":")[2]
+    assert (again["tls"], again["address"]) == ("self-signed", f"registry.example.com:{port}")
+    root.ok("registry", "down", "--volumes", "--yes")
+    start_server(root, up.address)
+    new = root.ok("registry", "status", "--json").data
+    assert (new["tls"], new["address"]) == ("off", up.address)
+
+
 def test_down_with_the_volumes_has_to_be_agreed_to(up: Server, root: Devreg) -> None:
     root.fails(2, "registry", "down", "--volumes")
     assert tag_is_there(up)

@@ -127,12 +127,17 @@ def home_address() -> str:
     return f"127.0.0.1:{free_port()}"
 
 
+def started(owner: Devreg, address: str) -> Server:
+    """The owner's server, running."""
+    owner.ok("registry", "up", "--listen", address, *UP, input=f"{PASSWORD}\n")
+    folder = owner.state if owner.state else owner.folder / "state/devreg"
+    return Server(owner, folder / "registry", address)
+
+
 @pytest.fixture
 def up(owner: Devreg, home_address: str) -> Server:
     """A running server with one image in it."""
-    owner.ok("registry", "up", "--listen", home_address, *UP, input=f"{PASSWORD}\n")
-    folder = owner.state if owner.state else owner.folder / "state/devreg"
-    server = Server(owner, folder / "registry", home_address)
+    server = started(owner, home_address)
     server.pusher.put_manifest("kept", "1", server.pusher.image("kept", "2024-01-02T03:04:05Z", [b"layer"]))
     return server
 

@@ -86,6 +86,16 @@ def check(pushes: Sequence[Push], addresses: Sequence[str]) -> None:
             assert len(wire("GET", f"/v2/{repository}/blobs/{blob['digest']}").body) == blob["size"]
 
 
+def test_its_containers_are_held_to_what_up_holds_them_to(running: Stack) -> None:
+    for role, capabilities in (("registry", None), ("nginx", ["CHOWN", "KILL", "SETGID", "SETUID"])):
+        (id, *_) = running.containers(0, role)
+        about = json.loads(running.swarm.nodes[0].machine.run("docker", "inspect", id).stdout)[0]["HostConfig"]
+        assert about["ReadonlyRootfs"] is True
+        assert about["CapDrop"] == ["ALL"]
+        assert [each.removeprefix("CAP_") for each in about["CapAdd"] or ()] == (capabilities or [])
+        assert (about["Memory"], about["PidsLimit"]) == (2**30, 4096)
+
+
 def test_a_replica_is_killed_during_pushes(running: Stack, pusher: Devreg, tmp_path: Path) -> None:
     pushes = begin_pushes(pusher, running.addresses, tmp_path, "killed")
     victim = running.swarm.nodes[1].machine

@@ -1,5 +1,6 @@
 """Who may push where, on the real server: each way of writing, clients' words, secrets, and uploads meanwhile."""
 
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from tests.live.conftest import Server, client
 from tests.live.lab.clients import DockerCli
 from tests.live.lab.devreg import Devreg, user_of
 from tests.live.lab.images import multi_layer_image
+from tests.live.lab.killed_reload import killed_reload
 from tests.live.lab.run import need, run
 from tests.live.lab.wire import Answer, Wire, basic
 from tests.live.test_server import container_ids
@@ -123,6 +125,19 @@ def test_rules_are_changed_at_once(server: Server, admin: Devreg) -> None:
     admin.fails(22, *user, "passwd", "nobody", "--password-stdin", input="another")
 
 
+def test_rules_that_a_killed_devreg_has_not_put_in_force_are_by_the_next(
+    server: Server, admin: Devreg, tmp_path: Path
+) -> None:
+    admin.ok("registry", "user", "add", "other", "--push", "team/*", "--password-stdin", input=SECRET)
+    other = Wire(server.address, basic("other", SECRET))
+    dying = killed_reload(tmp_path / "dying")
+    assert admin("registry", "user", "rules", "other", "app", env=dying).code == -signal.SIGKILL
+    assert other("POST", "/v2/team/x/blobs/uploads/").status == 202, "nginx goes by the old rules"
+    admin.ok("registry", "user", "rules", "other", "app")
+    assert [other("POST", f"/v2/{name}/blobs/uploads/").status for name in ("team/x", "app")] == [403, 202]
+    admin.ok("registry", "user", "remove", "other")
+
+
 def test_an_upload_goes_on_while_rules_change(server: Server, admin: Devreg) -> None:
     """nginx is reloaded in the middle of a request that takes seconds."""
     location, begun, done = server.pusher.begin_upload("slow"), threading.Event(), threading.Event()
@@ -224,4 +239,5 @@ def test_the_files_of_users_and_rules_are_not_for_everybody(server: Server, memb
     assert {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()} == {
         "htpasswd": 0o640,
         "push-rules.conf": 0o640,
+        "unread": 0o640,
     }

@@ -14,10 +14,9 @@ from typing import IO
 
 from devreg.actions.serving import users
 from devreg.actions.serving.blob_bytes import Blob, Joined
-from devreg.actions.serving.running_server import Running, running
-from devreg.actions.serving.server_files import InContainer
+from devreg.actions.serving.running_server import Running
 from devreg.actions.serving.server_lock import server_locked
-from devreg.engine.client import Engine
+from devreg.actions.serving.server_runtime import Server
 from devreg.model.errors import ServerError
 from devreg.model.events import Counted, Listener, Step, Warn
 from devreg.model.results import BackedUp
@@ -27,16 +26,16 @@ from devreg.server.backup_index import BLOBS, INDEX, LARGEST_MANIFEST, USERS, In
 _CHUNK_BYTES = 2**20
 
 
-def back_up(engine: Engine, target: IO[bytes], listener: Listener) -> BackedUp:
+def back_up(present: Server, target: IO[bytes], listener: Listener) -> BackedUp:
     """Write a backup of everything that a manifest needs, and of the users. Every blob is checked as it is read.
 
     Raises ServerError when the server does not run, or when a blob is damaged.
     """
     with server_locked():
-        server = running(engine)
+        server = present.running()
         listener(Step("reading tags and manifests"))
         index = _index(server, listener)
-        text = users.text(InContainer(engine))
+        text = users.text(server.files)
         with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK_BYTES) as archive:
             _add(archive, INDEX, index.dumps())
             _add(archive, USERS, text.encode())

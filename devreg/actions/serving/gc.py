@@ -12,10 +12,9 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
-from devreg.actions.serving.running_server import Running, running
+from devreg.actions.serving.running_server import Running
 from devreg.actions.serving.server_lock import server_locked
-from devreg.engine import containers
-from devreg.engine.client import Engine
+from devreg.actions.serving.server_runtime import Server
 from devreg.model.events import Listener, Step
 from devreg.model.results import Collected, Upload
 from devreg.server import storage
@@ -26,13 +25,13 @@ _SHORT = timedelta(minutes=10)
 _LOOK_SECONDS = "600"
 
 
-def collect(engine: Engine, grace: timedelta, *, dry_run: bool, wait: float, listener: Listener) -> Collected:
+def collect(present: Server, grace: timedelta, *, dry_run: bool, wait: float, listener: Listener) -> Collected:
     """Delete what no push has relied on for `grace`. `wait`: seconds that requests under way are given to end.
 
     Raises ServerError, also when they do not end; nothing is deleted then.
     """
     with server_locked():
-        server = running(engine)
+        server = present.running()
         if dry_run:
             doomed, kept, stale = _garbage(server, grace, listener)
             return _told(doomed, kept, stale, dry_run=True, paused=0)
@@ -66,8 +65,8 @@ def _relied_on(server: Running, grace: timedelta) -> Iterator[str]:
     """Blobs that a push may rely on, by their hexadecimal digits."""
     minutes = int(grace.total_seconds() // 60) + 1
     yield from server.lines(storage.LINKED, str(minutes), doing="look for what was linked lately")
-    since = datetime.now(timezone.utc) - grace
-    yield from storage.asked_for(containers.log_lines(server.engine, server.nginx.id, since))
+    since = datetime.now(timezone.utc).replace(microsecond=0) - grace
+    yield from storage.asked_for(server.asked(since), since)
 
 
 def _delete(server: Running, blobs: list[Blob], uploads: list[Upload]) -> None:

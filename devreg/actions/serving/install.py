@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from devreg.actions.serving import install_change, render
+from devreg.actions.serving import install_change, render, server_runtime, server_tls
 from devreg.actions.serving.install_change import Goal
 from devreg.actions.serving.server_images import ensure
 from devreg.actions.serving.server_lock import server_locked
+from devreg.actions.serving.server_tls import Material
 from devreg.engine.client import Engine
 from devreg.host import files, kept_files, own_address, ports, system_nginx, system_units
 from devreg.host.install_record import Before, InstallRecord, Put
@@ -21,9 +22,11 @@ from devreg.host.system_units import UnitState
 from devreg.model.address import Address
 from devreg.model.errors import ConfigUnusable, DevregError, RefusedOverwrite, ServerError, UsageError
 from devreg.model.events import Listener, Step, Warn
-from devreg.model.installed import Installed
+from devreg.model.installed import Installed, InstalledSite
 from devreg.model.rendered import Site, Target
 from devreg.model.server import ImagesFrom, Listen
+from devreg.model.server_choices import Choices
+from devreg.model.server_tls import Certificate, Tls
 from devreg.model.tls import connection
 from devreg.registry import front
 from devreg.registry.client import connect
@@ -40,6 +43,9 @@ _BEHIND = Address.parse(f"http://{REGISTRY}")
 _DOCKER = Path("/usr/bin/docker")
 # The unit's `docker run` goes there, whatever this user's context is.
 _DEFAULT_ENGINE = ("unix:///var/run/docker.sock", "unix:///run/docker.sock")
+# In nginx's folder only the master reads it, as root.
+_OWN_FILE = Path("/etc/nginx/docker.registry.pem")
+_OWN_CERTIFICATE = Certificate(str(_OWN_FILE), str(_OWN_FILE))
 _IPV6 = Path("/proc/net/if_inet6")
 
 
@@ -47,13 +53,15 @@ _IPV6 = Path("/proc/net/if_inet6")
 class Wish:
     """What somebody asks for. `user` is made when there is none yet, with `password`, or a generated one for None.
 
-    `plain_http`: whether passwords may cross the network in the clear. `force`: write over files that were edited.
+    `self_signed`: have nginx show what an authority of this machine's own issues. `plain_http`: whether passwords may
+    cross the network in the clear. `force`: write over files that were edited.
     """
 
     site: Site
     images_from: ImagesFrom
     user: str
     password: str | None = None
+    self_signed: bool = False
     plain_http: bool = False
     force: bool = False
 
@@ -67,6 +75,7 @@ def install(engine: Engine, wish: Wish, listener: Listener) -> Installed:
     htpasswd.check(wish.user, wish.password if wish.password is not None else "generated")
     _refuse_plain(wish)
     refuse_unfit(engine)
+    server_runtime.refuse_started(engine)
     _check_certificate(wish.site)
     record = InstallRecord(state_folder())
     with server_locked():
@@ -74,8 +83,9 @@ def install(engine: Engine, wish: Wish, listener: Listener) -> Installed:
         group = kept_files.group_id(system_nginx.workers_group())
         images = ensure(engine, wish.site.images, wish.images_from, listener, roles=("registry",))
         site = replace(wish.site, images=images, ipv6=_IPV6.exists())
+        site, material = _certified(site, listener) if wish.self_signed else (site, None)
         users, made = _users(wish)
-        goal = Goal({**_files(site), Path(USERS_FILE): Kept(users.encode(), 0o640, 0, group)}, _ON)
+        goal = Goal({**_files(site, material), Path(USERS_FILE): Kept(users.encode(), 0o640, 0, group)}, _ON)
         _refuse_edited(site, wish.force, listener)
         changed = not install_change.reached(goal)
         if changed:
@@ -85,7 +95,7 @@ def install(engine: Engine, wish: Wish, listener: Listener) -> Installed:
                 goal,
                 record,
                 lambda: _prove(site, listener),
-                lambda before: _outcome(record, goal, before),
+                lambda before: _outcome(record, goal, before, _told(site, material)),
                 listener,
             )
         else:
@@ -95,11 +105,13 @@ def install(engine: Engine, wish: Wish, listener: Listener) -> Installed:
     return Installed(
         address=_address(site),
         unit=UNIT,
-        files=tuple(map(str, goal.files)),
+        files=tuple(str(path) for path, kept in goal.files.items() if kept),
         users=htpasswd.users(users),
         changed=changed,
         user=None if made is None else wish.user,
         password=made if wish.password is None else None,
+        authority=server_tls.authority(material),
+        certificate_ends=server_tls.ends(material.pem) if material else None,
     )
 
 
@@ -122,10 +134,10 @@ def refuse_unfit(engine: Engine) -> None:
 
 def _refuse_plain(wish: Wish) -> None:
     where = targets.listens(wish.site)
-    if wish.site.certificate is None and not where.is_loopback and not wish.plain_http:
+    if wish.site.certificate is None and not wish.self_signed and not where.is_loopback and not wish.plain_http:
         raise UsageError(
             f"at {where} others can connect, and over plain HTTP passwords would cross the network in the clear",
-            hint="give --tls CERTIFICATE,KEY; or --plain-http, say behind a proxy that speaks TLS",
+            hint="give --tls self-signed or --tls CERTIFICATE,KEY; or --plain-http, say behind a proxy that speaks TLS",
         )
 
 
@@ -144,10 +156,20 @@ def _text(path: str) -> str:
     return content.decode(errors="replace")
 
 
-def _files(site: Site) -> Mapping[Path, Kept | None]:
-    return {
-        Path(each.place): Kept(each.stamped.encode()) for each in render.rendered(Target.SYSTEMD, site) if each.place
-    }
+def _certified(site: Site, listener: Listener) -> tuple[Site, Material]:
+    """The site with a certificate of our own authority: the one it has, while that is good. Raises ConfigUnusable."""
+    site = replace(site, certificate=_OWN_CERTIFICATE)
+    choices = Choices(Tls.SELF_SIGNED, (site.domain,) if site.domain else ())
+    current = (files.read(_OWN_FILE) or b"").decode(errors="replace")
+    made = server_tls.material(choices, targets.listens(site), current, listener)
+    assert made is not None  # noqa: S101 - only plain HTTP needs none
+    return site, made
+
+
+def _files(site: Site, material: Material | None) -> Mapping[Path, Kept | None]:
+    rendered = render.rendered(Target.SYSTEMD, site)
+    own = None if material is None else Kept(material.pem.encode(), 0o600)
+    return {_OWN_FILE: own, **{Path(each.place): Kept(each.stamped.encode()) for each in rendered if each.place}}
 
 
 def _users(wish: Wish) -> tuple[str, str | None]:
@@ -173,13 +195,20 @@ def _refuse_busy() -> None:
         raise RefusedOverwrite(f"{REGISTRY} is in use by {holder}", hint="stop it; the registry is to listen there")
 
 
-def _outcome(record: InstallRecord, goal: Goal, before: Before) -> Put:
+def _told(site: Site, material: Material | None) -> InstalledSite:
+    listen = targets.listens(site)
+    tls = Tls.SELF_SIGNED.value if material else "given" if site.certificate else Tls.OFF.value
+    host = site.domain or listen.address
+    return InstalledSite(listen, host, _address(site), tls, site.certificate, site.images.registry)
+
+
+def _outcome(record: InstallRecord, goal: Goal, before: Before, site: InstalledSite) -> Put:
     """What was there before the first install counts, not before this one."""
     put = {path: kept.digest for path, kept in goal.files.items() if kept is not None}
     earlier = record.installed()
     if earlier is not None:
         before = replace(earlier.before, files={**before.files, **earlier.before.files})
-    return Put(put, before)
+    return Put(put, before, site)
 
 
 def _prove(site: Site, listener: Listener) -> None:

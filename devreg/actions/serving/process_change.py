@@ -111,6 +111,7 @@ class Change:
         if not (known and kept and changed <= {*processes.NGINX_FILES, processes.REGISTRY_FILE}):
             self._listener(Step(f"starting the registry in {self._place.folder}"))
             self._supervisor.stop()
+            server_place.end_pauses(self._place)
             self._supervisor.start(
                 Path(self._place.conf, processes.SUPERVISOR_FILE), Path(self._place.log, "supervisor.out")
             )

@@ -9,11 +9,9 @@ from typing import IO
 
 from devreg.actions.serving import users
 from devreg.actions.serving.blob_bytes import Blob, Joined
-from devreg.actions.serving.running_server import Running, running
-from devreg.actions.serving.server_files import InContainer
+from devreg.actions.serving.running_server import Running
 from devreg.actions.serving.server_lock import server_locked
-from devreg.engine import shell
-from devreg.engine.client import Engine
+from devreg.actions.serving.server_runtime import Server
 from devreg.model.errors import RefusedOverwrite
 from devreg.model.events import Counted, Listener, Step
 from devreg.model.results import BackedUp
@@ -31,20 +29,19 @@ from devreg.server.backup_index import (
     needs,
     unusable,
 )
-from devreg.server.definition import DATA_FOLDER
 
 _CHUNK_BYTES = 2**20
 _LARGEST_INDEX = 2**30
 
 
-def restore(engine: Engine, source: IO[bytes], *, replace: bool, wait: float, listener: Listener) -> BackedUp:
+def restore(present: Server, source: IO[bytes], *, replace: bool, wait: float, listener: Listener) -> BackedUp:
     """Put the images and the users of a backup into the server.
 
     One that has images already is refused, or with `replace` keeps them until the backup is verified; writers are then
     given `wait` seconds to come to a pause. Raises RefusedOverwrite, ArchiveUnusable for a damaged backup, ServerError.
     """
     with server_locked():
-        server = running(engine)
+        server = present.running()
         if not replace and server.lines(storage.FIRST_FILE, doing="look at the data"):
             raise RefusedOverwrite(
                 "the registry has images already", hint="give --replace to have those of the backup in their place"
@@ -54,13 +51,12 @@ def restore(engine: Engine, source: IO[bytes], *, replace: bool, wait: float, li
         try:
             with _opened(source) as archive:
                 reading = _begun(archive, listener)
-                stage = f"{DATA_FOLDER}/{storage.STAGE}"
-                shell.put(engine, server.registry.id, stage, reading.tar(), doing="write the backup")
+                server.stage(reading.tar())
             _swap(server, wait, listener)
         except BaseException:
             server.lines(storage.SWEEP, doing="remove what was written of the backup")
             raise
-        users.replace_all(InContainer(engine), reading.users)
+        users.replace_all(server.files, reading.users)
         return reading.index.told(reading.users)
 
 

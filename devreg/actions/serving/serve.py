@@ -26,10 +26,15 @@ from devreg.server import definition
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.2
+_DEFAULTS = Choices()
 
 
-def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
+def up(
+    engine: Engine, wish: Wish, listener: Listener, before: Listen | None = None, told: Choices = _DEFAULTS
+) -> ServerUp:
     """Run the server; a second call changes nothing, and a call that fails leaves what ran before.
+
+    `before`, `told`: where it was published and what it was told, for one that has no containers now.
 
     The first user is made when there is none. Raises ServerError, UsageError for a user that cannot be, and
     RefusedOverwrite when a foreign container, network or program is in the way.
@@ -41,7 +46,7 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
     files = InContainer(engine)
     with server_locked():
         existing = containers.find(engine)
-        plan = settled(files, existing, wish, listener)
+        plan = settled(files, existing, wish, listener, before, told)
         images = ensure(engine, wish.images, wish.images_from, listener)
         wanted = definition.containers(plan.listen, images, plan.choices, plan.authorities, wish.memory)
         changed = not matches(existing, wanted)
@@ -56,10 +61,17 @@ def up(engine: Engine, wish: Wish, listener: Listener) -> ServerUp:
     return server_up.outcome(wish, plan, now, first, listener, changed=changed)
 
 
-def settled(files: InContainer, existing: dict[str, Found], wish: Wish, listener: Listener) -> Settled:
-    """What is wished joined with what is there. Raises UsageError, ConfigUnusable."""
+def settled(
+    files: InContainer,
+    existing: dict[str, Found],
+    wish: Wish,
+    listener: Listener,
+    before: Listen | None = None,
+    told: Choices = _DEFAULTS,
+) -> Settled:
+    """What is wished joined with what is there, see `up`. Raises UsageError, ConfigUnusable."""
     if "nginx" not in existing:
-        return server_up.settle(wish, None, Choices(), "", listener)
+        return server_up.settle(wish, before, told, "", listener)
     current = files.read(ServerFile.CERTIFICATE)
     return server_up.settle(wish, existing["nginx"].listen, files.choices, current, listener)
 

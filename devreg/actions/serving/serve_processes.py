@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from devreg.actions.serving import server_record, server_tls, server_up, users
+from devreg.actions.serving import external_auth, server_record, server_tls, server_up, users
 from devreg.actions.serving.process_change import Change
+from devreg.actions.serving.running_processes import on_machine
+from devreg.actions.serving.running_server import Running, not_running
 from devreg.actions.serving.server_files import InFolder
 from devreg.actions.serving.server_lock import server_locked
 from devreg.actions.serving.server_record import APPLIED, CHECKER, CHOICES, FOLDER, LISTEN, RECORD, RUNTIME
@@ -72,7 +74,7 @@ class Processes:
             if volumes:
                 changed = server_place.has_data(self.place) or changed
                 server_place.remove(self.place)
-                server_programs.forget(_fetched())
+                server_programs.forget(fetched_programs())
                 server_record.note(dict.fromkeys((RUNTIME, FOLDER, LISTEN, CHECKER, CHOICES, APPLIED)))
         return changed
 
@@ -114,6 +116,26 @@ class Processes:
             return None
         return hashlib.sha256(server_place.secret(self.place).encode()).hexdigest()[:32]
 
+    def running(self) -> Running:
+        """The server for those who keep it. Raises ServerError when it does not run."""
+        kept, checker = server_record.supervisor(self.place).kept(), server_record.noted(CHECKER)
+        if checker is None or len(kept) != 2 or not all(each.running for each in kept):
+            raise not_running()
+        return on_machine(self.place, server_programs.find(fetched_programs()), checker, self.files)
+
+    def start_anew(self, listener: Listener) -> None:
+        """Stop it, and start it as it was told, from the programs that are there now. Raises ServerError.
+
+        For those who hold the server's lock.
+        """
+        choices, listen = server_record.choices(), self.published()
+        if listen is None:
+            raise not_running()
+        current = self.files.read(ServerFile.CERTIFICATE)
+        settled = Settled(listen, choices, current, None, external_auth.authorities(choices))
+        server_record.supervisor(self.place).stop()
+        self._change(settled, listener).carry_out()
+
     @property
     def is_running(self) -> bool:
         """Whether anything of it runs."""
@@ -143,12 +165,13 @@ class Processes:
 
 def _programs(listener: Listener) -> Programs:
     """The programs, fetched where they are not installed. Raises ServerError."""
-    lacking = server_programs.lacking(_fetched())
+    lacking = server_programs.lacking(fetched_programs())
     if lacking and server_programs.can_fetch():
         listener(Step(f"fetching {' and '.join(lacking)} from the distribution's packages, without installing them"))
-        server_programs.fetch(lacking, _fetched())
-    return server_programs.find(_fetched())
+        server_programs.fetch(lacking, fetched_programs())
+    return server_programs.find(fetched_programs())
 
 
-def _fetched() -> Path:
+def fetched_programs() -> Path:
+    """Where programs are that were fetched."""
     return state_folder() / "programs"

@@ -22,7 +22,10 @@ from devreg.model.server_processes import Place
 from devreg.server.definition import FILES, NGINX_GID
 
 _RELOAD_SECONDS = 30
+_UNREAD = "nginx has to read its files again\n"
 _POLL_SECONDS = 0.05
+# What nginx' processes say that they are.
+WORKER = "nginx: worker process"
 _LEAVING = "shutting down"
 
 
@@ -75,7 +78,7 @@ class InContainer:
     def reload(self) -> None:
         """See ServerFiles."""
         id = self._nginx().id
-        _reload(lambda: nginx.hang_up(self.engine, id), lambda: nginx.titles(self.engine, id))
+        reload_nginx(lambda: nginx.hang_up(self.engine, id), lambda: nginx.titles(self.engine, id))
 
     def _nginx(self) -> Found:
         found = containers.find(self.engine).get("nginx")
@@ -106,14 +109,46 @@ class InFolder:
         supervisor = server_record.supervisor(self.place)
         kept = next((each for each in supervisor.kept() if each.role == "nginx" and each.running), None)
         if kept:
-            _reload(lambda: supervisor.hang_up("nginx"), lambda: processes.titles(kept.pid))
+            reload_nginx(lambda: supervisor.hang_up("nginx"), lambda: processes.titles(kept.pid))
 
     def _refuse_missing(self) -> None:
         if not server_place.has_data(self.place):
             raise ServerError("the registry server is not there", hint="`devreg registry up` starts it")
 
 
-def _reload(hang_up: Callable[[], None], titles: Callable[[], dict[int, str]]) -> None:
+def put_in_force(files: ServerFiles, file: ServerFile, before: str, after: str) -> bool:
+    """Replace a file that nginx reads only when it is told to, and tell it. False when somebody was faster.
+
+    Who is killed between leaves a mark, by which `catch_up` knows. Raises ServerError.
+    """
+    _mark(files, _UNREAD)
+    if not files.replace(file, before, after):
+        return False
+    files.reload()
+    _mark(files, "")
+    return True
+
+
+def catch_up(files: ServerFiles) -> bool:
+    """Have nginx read its files where somebody was killed before telling it so; False where nobody was.
+
+    Raises ServerError.
+    """
+    if not files.read(ServerFile.UNREAD):
+        return False
+    files.reload()
+    _mark(files, "")
+    return True
+
+
+def _mark(files: ServerFiles, text: str) -> None:
+    """Another may do the same at the same time: then it is done."""
+    there = files.read(ServerFile.UNREAD)
+    if there != text:
+        files.replace(ServerFile.UNREAD, there, text)
+
+
+def reload_nginx(hang_up: Callable[[], None], titles: Callable[[], dict[int, str]]) -> None:
     """Have nginx reload, and wait until no worker of before takes a request.
 
     nginx starts new workers and then has the old ones finish what they are at; each says so in its title. A
@@ -133,4 +168,4 @@ def _reload(hang_up: Callable[[], None], titles: Callable[[], dict[int, str]]) -
 
 def _workers(titles: dict[int, str]) -> set[int]:
     """The process ids of the workers that take requests."""
-    return {pid for pid, title in titles.items() if "nginx: worker process" in title and _LEAVING not in title}
+    return {pid for pid, title in titles.items() if WORKER in title and _LEAVING not in title}

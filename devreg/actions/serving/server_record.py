@@ -1,4 +1,4 @@
-"""What is on record of the registry server: what it runs in; of processes also where, and what they were told."""
+"""What is on record of the registry server: what it runs in, where it is published, and what it was told."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from devreg.model.server_choices import Choices
 from devreg.model.server_processes import SUPERVISOR_SOCKET, Place
 
 RECORD, RUNTIME = "server", "runtime"
+CONTAINERS = "containers"
 FOLDER, LISTEN, CHECKER, CHOICES, APPLIED = "folder", "listen", "checker", "choices", "applied"
 
 
@@ -40,6 +41,22 @@ def published() -> Listen | None:
 def choices() -> Choices:
     """What the processes were told."""
     return Choices.of_text(noted(CHOICES) or "")
+
+
+def keep(volume: str | None, listen: Listen | None, choices: Choices) -> None:
+    """Remember where the containers are published and what they were told, with the volume that has their data."""
+    if volume and listen:
+        kept = {"volume": volume, LISTEN: str(listen), CHOICES: choices.to_text()}
+        if Record(RECORD).entries.get(CONTAINERS) != kept:
+            Record(RECORD).note(CONTAINERS, kept)
+
+
+def kept(volume: str | None) -> tuple[Listen | None, Choices]:
+    """What `keep` was told of the containers whose data is in that volume: of others nothing."""
+    known = Record(RECORD).entries.get(CONTAINERS)
+    if not isinstance(known, dict) or known.get("volume") != volume:
+        return None, Choices()
+    return Listen.parse(str(known[LISTEN])), Choices.of_text(str(known[CHOICES]))
 
 
 def supervisor(place: Place) -> Supervisor:

@@ -6,10 +6,12 @@ What it was started in is on record, and every command goes there: data does not
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from devreg.actions.reach import open_engine
+from devreg.actions.serving.running_server import Running
 from devreg.actions.serving.serve_containers import Containers
+from devreg.actions.serving.serve_installed import installed, refuse_installed
 from devreg.actions.serving.serve_processes import Processes
 from devreg.actions.serving.server_files import ServerFiles
 from devreg.actions.serving.server_record import RECORD, RUNTIME
@@ -28,9 +30,6 @@ class Server(Protocol):
     """A registry server, whatever it runs in. See `Containers` and `Processes` for what the methods do and raise."""
 
     @property
-    def runtime(self) -> Runtime: ...
-
-    @property
     def files(self) -> ServerFiles: ...
 
     def up(self, wish: Wish, listener: Listener) -> ServerUp: ...
@@ -45,21 +44,23 @@ class Server(Protocol):
 
     def identity(self) -> str | None: ...
 
+    def running(self) -> Running: ...
+
+
+Started: TypeAlias = Processes | Containers
+
 
 def present() -> Server:
-    """The server that was started here; where none was, what an engine has. Raises EngineUnreachable."""
+    """The server that is installed or was started here; where none is, what an engine has. Raises EngineUnreachable."""
+    return installed() or started()
+
+
+def started() -> Started:
+    """The server that `up` has started here; where none was, what an engine has. Raises EngineUnreachable."""
     return Processes() if noted() is Runtime.PROCESSES else Containers(open_engine())
 
 
-def engine_of_present() -> Engine:
-    """The engine that has the server. Raises ServerError for one that runs as processes, EngineUnreachable."""
-    server = present()
-    if not isinstance(server, Containers):
-        raise ServerError("the registry runs as processes, and this is for one in containers", hint="see the README")
-    return server.engine
-
-
-def wanted(choice: Runtime, folder: str | None, listener: Listener) -> Server:
+def wanted(choice: Runtime, folder: str | None, listener: Listener) -> Started:
     """The server that `up` is to start. `folder`: where processes are to keep their data.
 
     Raises EngineUnreachable, UsageError for a folder that containers have no use for, and what `refuse_other` does.
@@ -71,7 +72,9 @@ def wanted(choice: Runtime, folder: str | None, listener: Listener) -> Server:
 
 
 def refuse_other(choice: Runtime) -> None:
-    """Raise RefusedOverwrite while the server runs in what was not chosen; ServerError for processes where none can."""
+    """Raise RefusedOverwrite while the server runs in what was not chosen, or is installed; ServerError for processes
+    where none can run."""
+    refuse_installed()
     if choice is Runtime.CONTAINERS:
         _refuse_processes()
     if choice is Runtime.PROCESSES:
@@ -80,7 +83,7 @@ def refuse_other(choice: Runtime) -> None:
         _refuse_containers()
 
 
-def _chosen(choice: Runtime, folder: str | None, listener: Listener) -> Server:
+def _chosen(choice: Runtime, folder: str | None, listener: Listener) -> Started:
     refuse_other(choice)
     if choice is Runtime.PROCESSES:
         return Processes(folder)
@@ -115,12 +118,22 @@ def _refuse_processes() -> None:
         )
 
 
+def refuse_started(engine: Engine) -> None:
+    """Raise RefusedOverwrite while a server runs that `up` has started, in that engine or as processes."""
+    _refuse_processes()
+    _refuse_containers_of(engine)
+
+
 def _refuse_containers() -> None:
     try:
-        known = Containers(open_engine())
+        engine = open_engine()
     except EngineUnreachable:
         return
-    if known.is_there:
+    _refuse_containers_of(engine)
+
+
+def _refuse_containers_of(engine: Engine) -> None:
+    if Containers(engine).is_there:
         raise RefusedOverwrite(
             "the registry runs in containers", hint="`devreg registry down` first; what was pushed stays in the volume"
         )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from devreg.actions.serving.running_server import running
-from devreg.actions.serving.serve_containers import Containers
 from devreg.actions.serving.server_runtime import Server
 from devreg.model.errors import ServerError
 from devreg.model.results import ServerStatus
@@ -18,10 +16,10 @@ _SECONDS = "5"
 def state(server: Server) -> ServerStatus:
     """The server as it is now, with what is in it where it runs. Never raises for one that is not there."""
     now = server.status()
-    if not now.running or not isinstance(server, Containers):
+    if not now.running:
         return now
     try:
-        inside = running(server.engine)
+        inside = server.running()
         free, used, repositories = storage.usage(inside.lines(storage.USAGE, _SECONDS, doing="look at the disk"))
         uploads = storage.uploads(inside.lines(storage.UPLOADS, _SECONDS, doing="look for uploads"))
     except ServerError:  # an image without the tools, or one that stops just now: the rest is still worth telling

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from devreg.actions.serving.server_files import ServerFiles
+from devreg.actions.serving.server_files import ServerFiles, catch_up, put_in_force
 from devreg.host import certificates as trusted
 from devreg.host import files, own_address
 from devreg.host.state import state_folder
@@ -60,11 +60,10 @@ def material(choices: Choices, listen: Listen, current: str, listener: Listener)
 def renew(files: ServerFiles, wanted: Material | None, current: str, listener: Listener) -> bool:
     """Put a certificate in force in the running server; uploads on the way go on. False when it has it already."""
     if wanted is None or wanted.pem == current:
-        return False
+        return catch_up(files)
     listener(Step(f"putting the certificate in force that is good until {wanted.ends:%Y-%m-%d}"))
-    if not files.replace(ServerFile.CERTIFICATE, current, wanted.pem):
+    if not put_in_force(files, ServerFile.CERTIFICATE, current, wanted.pem):
         raise ServerError("somebody else has just changed the certificate", hint="run the command again")
-    files.reload()
     return True
 
 

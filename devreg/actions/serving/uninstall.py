@@ -17,7 +17,7 @@ from devreg.host.kept_files import Kept
 from devreg.host.state import state_folder
 from devreg.model.events import Listener, Warn
 from devreg.model.installed import Uninstalled
-from devreg.server.targets import NETWORK, UNIT_FILE, USERS_FILE, VOLUME
+from devreg.server.targets import NETWORK, RULES_FILE, UNIT_FILE, USERS_FILE, VOLUME
 
 
 def uninstall(engine: Engine, *, volumes: bool, listener: Listener) -> Uninstalled:
@@ -61,6 +61,8 @@ def uninstall(engine: Engine, *, volumes: bool, listener: Listener) -> Uninstall
 def _goals(put: Put, volumes: bool) -> Mapping[Path, Kept | None]:
     """The files that go back to what they were. Those of users go with the images, and then however they changed."""
     goals: dict[Path, Kept | None] = {}
+    if volumes and kept_files.look(Path(RULES_FILE)):
+        goals[Path(RULES_FILE)] = None
     for path, digest in put.digests.items():
         was, now = put.before.files[path], kept_files.look(path)
         if now is None:

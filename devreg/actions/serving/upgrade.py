@@ -1,27 +1,18 @@
-"""Run the registry server from newer images."""
+"""`devreg registry upgrade`: newer programs under the server, whatever it runs in."""
 
 from __future__ import annotations
 
-import time
-
-from devreg.actions.serving import serve, server_images
-from devreg.actions.serving.running_server import running
-from devreg.actions.serving.server_files import InContainer
-from devreg.actions.serving.server_lock import server_locked
-from devreg.actions.serving.server_up import Wish
-from devreg.engine import containers, images
-from devreg.engine.client import Engine
-from devreg.engine.containers import Found
-from devreg.model.errors import ServerError
-from devreg.model.events import Listener, Step
-from devreg.model.results import Renewed, Upgraded
-from devreg.model.server import ImagesFrom, Listen, ServerImages
-from devreg.server import definition, storage
-from devreg.server.definition import PACKAGES_IMAGE
+from devreg.actions.serving import upgrade_containers, upgrade_processes
+from devreg.actions.serving.serve_containers import Containers
+from devreg.actions.serving.serve_processes import Processes
+from devreg.actions.serving.server_runtime import Server
+from devreg.model.errors import ServerError, UsageError
+from devreg.model.events import Listener
+from devreg.model.results import Upgraded
 
 
 def upgrade(
-    engine: Engine,
+    present: Server,
     *,
     registry_image: str | None,
     nginx_image: str | None,
@@ -29,44 +20,25 @@ def upgrade(
     wait: float,
     listener: Listener,
 ) -> Upgraded:
-    """Fetch the images, those of the names it runs now for None, and run the server from them if they are others.
+    """Run the server from the newest images, or packages; see `upgrade_containers` and `upgrade_processes`.
 
-    Requests of pushes are given `wait` seconds to end first; uploads go on afterwards. The old containers come back
-    when the new ones do not answer. Raises ServerError.
+    Raises UsageError for images where there are none, ServerError also for a server that others renew.
     """
-    with server_locked():
-        server = running(engine)
-        names = ServerImages(registry_image or server.registry.image, nginx_image or server.nginx.image)
-        server_images.renew(engine, names, listener)
-        existing = {"registry": server.registry, "nginx": server.nginx}
-        if server.nginx.listen is None:
-            raise ServerError("nginx is not published anywhere", hint="`devreg registry up` mends that")
-        plan = serve.settled(InContainer(engine), existing, _as_it_is(server.nginx.listen, names, memory), listener)
-        wanted = definition.containers(plan.listen, names, plan.choices, plan.authorities, memory)
-        if serve.matches(existing, wanted) and all(_is_same(engine, each) for each in existing.values()):
-            return Upgraded(tuple(_renewed(each, each) for each in existing.values()), changed=False, paused=0)
-        listener(Step("waiting for requests of pushes to end; new ones wait until this is done"))
-        began = time.monotonic()
-        with server.paused(storage.PAUSE_UPLOADS, wait):
-            serve.exchange(engine, existing, wanted, plan, listener)
-        paused = round(time.monotonic() - began, 1)
-        now = containers.find(engine)
-        return Upgraded(tuple(_renewed(existing[role], now[role]) for role in existing), changed=True, paused=paused)
-
-
-def _as_it_is(listen: Listen, names: ServerImages, memory: int | None) -> Wish:
-    """To `up`: all as it was told before, from these images."""
-    return Wish(listen, listen, names, ImagesFrom.AUTO, user="", memory=memory)
-
-
-def _is_same(engine: Engine, found: Found) -> bool:
-    """Whether a container runs what its image's name stands for now."""
-    image = images.local(engine, found.image)
-    if image.id == found.image_id:
-        return True
-    # An image that was built again has another id, also where not a byte in it is another.
-    return found.image == PACKAGES_IMAGE and image.diff_ids == images.local(engine, found.image_id).diff_ids
-
-
-def _renewed(before: Found, after: Found) -> Renewed:
-    return Renewed(before.role, before.image, before.image_id, after.image, after.image_id)
+    if isinstance(present, Containers):
+        return upgrade_containers.upgrade(
+            present,
+            registry_image=registry_image,
+            nginx_image=nginx_image,
+            memory=memory,
+            wait=wait,
+            listener=listener,
+        )
+    if registry_image or nginx_image:
+        raise UsageError("images are for a server that `registry up` runs in containers", hint="leave them out")
+    if isinstance(present, Processes):
+        return upgrade_processes.upgrade(present, wait=wait, listener=listener)
+    raise ServerError(
+        "the registry is a service of systemd, whose image the engine renews",
+        hint="`docker pull` the image that `devreg registry status` names, then "
+        "`systemctl restart docker.registry.service`",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from devreg.actions.serving.server_files import ServerFiles
+from devreg.actions.serving.server_files import ServerFiles, catch_up, put_in_force
 from devreg.host.files import locked
 from devreg.host.state import state_folder
 from devreg.model.errors import ServerError
@@ -114,16 +114,14 @@ def _exchange(files: ServerFiles, change: Callable[[str], str]) -> str:
 
 def _enforce(files: ServerFiles, text: str) -> None:
     """Have nginx go by the rules in an htpasswd file, unless it does. Raises ServerError."""
-    wanted, written = push_rules.nginx_map(text), False
+    wanted = push_rules.nginx_map(text)
     for _ in range(_TRIES):
         there = files.read(ServerFile.RULES)
         if there == wanted:
-            break
-        written = files.replace(ServerFile.RULES, there, wanted)
-    else:
-        raise _busy()
-    if written:
-        files.reload()
+            catch_up(files)
+            return
+        put_in_force(files, ServerFile.RULES, there, wanted)
+    raise _busy()
 
 
 def _busy() -> ServerError:

@@ -18,7 +18,7 @@ from tests.live.lab.swarm import Swarm, swarm
 from tests.live.lab.wire import Wire
 
 PORT, READY_SECONDS = 5000, 120
-_REGISTRY = "registry_registry"
+_STACK = "registry"
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,16 @@ class Stack:
 
     def replicas(self, node: int) -> list[str]:
         """The containers of the registry on a node."""
-        words = ("docker", "ps", "-q", "--filter", f"label=com.docker.swarm.service.name={_REGISTRY}")
+        return self.containers(node, "registry")
+
+    def containers(self, node: int, role: str) -> list[str]:
+        """The containers of a service on a node."""
+        words = ("docker", "ps", "-q", "--filter", f"label=com.docker.swarm.service.name={_STACK}_{role}")
         return self.swarm.nodes[node].machine.run(*words).stdout.split()
 
     def scale(self, replicas: int) -> None:
         """Have so many registries."""
-        self.swarm.docker("service", "scale", "--detach", f"{_REGISTRY}={replicas}")
+        self.swarm.docker("service", "scale", "--detach", f"{_STACK}_registry={replicas}")
         self.settle()
 
     def settle(self) -> None:

@@ -19,6 +19,8 @@ from devreg.host.kept_files import Kept, look
 from devreg.host.system_units import UnitState
 from devreg.model.errors import RollbackFailed, ServerError
 from devreg.model.events import Event, Warn
+from devreg.model.installed import InstalledSite
+from devreg.model.server import Listen
 from devreg.server.targets import NETWORK, UNIT, VOLUME
 from tests.unit.engine.fake import FakeEngine
 from tests.unit.host.moments import at_each, kills
@@ -27,6 +29,7 @@ from tests.unit.host.services import Services
 
 ON = UnitState(enabled=True, active=True)
 OFF = UnitState()
+SITE = InstalledSite(Listen("127.0.0.1", 80), "127.0.0.1", "127.0.0.1", "off", None, "registry:2")
 NEW = {UNIT: "new unit", "site": "new site", "users": "alice:x"}
 
 
@@ -73,7 +76,7 @@ class Lab:
 
 
 def _put(goal: Goal, before: Before) -> Put:
-    return Put({path: kept.digest for path, kept in goal.files.items() if kept}, before)
+    return Put({path: kept.digest for path, kept in goal.files.items() if kept}, before, SITE)
 
 
 @pytest.fixture(params=["nothing", "another"])

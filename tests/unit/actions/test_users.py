@@ -10,9 +10,9 @@ from devreg.actions.serving import users
 from devreg.actions.serving.server_files import InContainer
 from devreg.engine.client import connect
 from devreg.model.errors import NotFound, ServerError, UsageError
-from devreg.model.server import LABEL_ROLE
+from devreg.model.server import LABEL_ROLE, ServerFile
 from devreg.server import push_rules
-from devreg.server.definition import RULES_FILE, USERS_FILE
+from devreg.server.definition import FILES, RULES_FILE, USERS_FILE
 from tests.unit.engine.fake import FakeEngine, Held
 
 
@@ -77,9 +77,10 @@ def test_a_server_that_is_stopped_takes_no_users(files: InContainer, fake: FakeE
 def test_rules_are_in_force_before_the_user_is_there(files: InContainer, fake: FakeEngine) -> None:
     users.add(files, "bob", "pa55", ("team/*",))
     scripts = fake.requests("POST", "/containers/.+/exec$")
-    assert [each.json["Cmd"][4] for each in scripts] == [RULES_FILE, USERS_FILE]
+    unread = FILES[ServerFile.UNREAD]
+    assert [each.json["Cmd"][4] for each in scripts] == [unread, RULES_FILE, unread, USERS_FILE]
     order = [each.path.rpartition("/")[2] for each in fake.requests("POST", "/(exec|kill)$")]
-    assert order == ["exec", "kill", "exec"], "the rules, the reload, the user"
+    assert order == ["exec", "exec", "kill", "exec", "exec"], "a mark, the rules, the reload, no mark, the user"
     assert users.rules(files) == {"bob": ("team/*",)}
 
 
@@ -88,6 +89,29 @@ def test_without_rules_nothing_is_reloaded(files: InContainer, fake: FakeEngine)
     users.set_password(files, "bob", "other")
     users.remove(files, "bob")
     assert fake.workers == 0
+
+
+@pytest.mark.parametrize("killed", ["replace", "reload"])
+def test_who_is_killed_before_the_reload_has_it_done_by_the_next(
+    files: InContainer, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, killed: str
+) -> None:
+    """Also where the rules are right already, so that nothing of them is left to write."""
+
+    def dies(*words: object) -> bool:
+        if killed == "reload" or words[1] is ServerFile.RULES:
+            raise InterruptedError
+        return replace(*words)
+
+    replace: Callable[..., bool] = InContainer.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(InContainer, killed, dies)
+        with pytest.raises(InterruptedError):
+            users.add(files, "bob", "pa55", ("team/*",))
+    assert fake.workers == 0
+    users.set_password(files, "alice", "other")
+    assert fake.workers == 1
+    users.set_password(files, "alice", "pa55")
+    assert fake.workers == 1
 
 
 def test_rules_that_somebody_else_has_made_meanwhile_stay_in_force(files: InContainer, fake: FakeEngine) -> None:

@@ -13,11 +13,17 @@ from devreg.host.install_record import Before, Change, InstallRecord, Put
 from devreg.host.kept_files import Kept, group_id, look, put
 from devreg.host.system_units import UnitState
 from devreg.model.errors import ConfigUnusable, ServerError
+from devreg.model.installed import InstalledSite
+from devreg.model.server import Listen
+from devreg.model.server_tls import Certificate
 from tests.unit.host.moments import kills
 
 OWN = {"owner": os.geteuid(), "group": os.getegid()}
 SECRET = Kept(b"alice:$2y$08$x\n", 0o640, **OWN)
 BEFORE = Before({Path("/a"): SECRET, Path("/b"): None}, UnitState(enabled=True), nginx=True, volume=False, network=True)
+SITE = InstalledSite(
+    Listen("::1", 443), "a.example", "a.example", "given", Certificate("/etc/a.pem", "/etc/a.key"), "registry:2"
+)
 CHANGE = Change(BEFORE, {Path("/a"): None, Path("/b"): "0" * 64})
 
 
@@ -60,7 +66,7 @@ def test_a_change_is_on_record_until_it_is_over(tmp_path: Path) -> None:
 
 
 def test_done_and_installed_come_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = Put({Path("/b"): "0" * 64}, BEFORE)
+    done = Put({Path("/b"): "0" * 64}, BEFORE, SITE)
     record = InstallRecord(tmp_path)
     record.begin(CHANGE)
     for number in kills(monkeypatch, lambda: InstallRecord(tmp_path).settle(done)):
@@ -74,7 +80,7 @@ def test_done_and_installed_come_together(tmp_path: Path, monkeypatch: pytest.Mo
 def test_nothing_installed_leaves_no_file(tmp_path: Path) -> None:
     record = InstallRecord(tmp_path)
     record.begin(CHANGE)
-    record.settle(Put({}, BEFORE))
+    record.settle(Put({}, BEFORE, SITE))
     record.begin(CHANGE)
     record.settle(None)
     assert list(tmp_path.iterdir()) == []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 
@@ -62,3 +65,15 @@ def test_the_last_line_is_the_last_that_says_something(tmp_path: Path) -> None:
     assert log_files.last_line(file) == "[emerg] no � room"
     file.write_bytes(b"\n\n")
     assert log_files.last_line(file) == "it said nothing"
+
+
+def test_lines_since_are_those_of_all_files_that_were_written_to_since(log: Path) -> None:
+    for name, text, at in (("a.log.4.gz", "-1\n", 2000), ("a.log.3", "0\n", 2000), ("a.log.2", "1\n2\n", 1000)):
+        file = log.parent / name
+        file.write_bytes(gzip.compress(text.encode()) if file.suffix == ".gz" else text.encode())
+        os.utime(file, (at, at))
+    (log.parent / "a.log.4").unlink()
+    since = datetime.fromtimestamp(1500, timezone.utc)
+    assert list(log_files.lines(log, since)) == ["5", "6", "3", "4", "0", "-1"]
+    assert list(log_files.lines(log.parent / "none.log", since)) == []
+    assert b"".join(log_files.read(log, tail=None, follow=False)).startswith(b"-1\n0\n1\n2\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,17 @@ def test_a_fetch_that_fails_leaves_what_was_there(
     server_programs.forget(fetched)
     server_programs.forget(fetched)
     assert not fetched.exists()
+
+
+def test_what_was_fetched_is_known_by_its_content(programs: Programs, fetched: Path, tmp_path: Path) -> None:
+    programs.add("setpriv", "")
+    programs.add("nginx", "")
+    lay(fetched, "usr/bin/docker-registry")
+    empty = f"sha256:{hashlib.sha256(b'').hexdigest()}"
+    assert server_programs.digests(fetched) == {"registry": (str(fetched / "usr/bin/docker-registry"), empty)}
+    assert server_programs.fetched_packages(fetched) == ("docker-registry",)
+    other = tmp_path / "state/other"
+    lay(other, "usr/bin/docker-registry", "more")
+    server_programs.exchange(fetched, other)
+    assert ((fetched / "more").exists(), (other / "more").exists()) == (True, False)
+    assert {each.name for each in fetched.parent.iterdir()} == {"programs", "other"}

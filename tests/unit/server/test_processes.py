@@ -119,3 +119,25 @@ def test_another_service_checks_passwords_and_is_verified_by_the_authorities_giv
     assert files[processes.EXTERNAL_AUTH_CA_FILE] == "PEM"
     assert "auth_basic" not in conf
     assert processes.EXTERNAL_AUTH_CA_FILE not in made()
+
+
+def test_nginx_has_pushes_wait_and_counts_them() -> None:
+    conf = made()[processes.NGINX_FILE]
+    assert f"if (-f {PLACE.behind}/pause.writes)" in conf
+    assert conf.index("if ($registry_pause)") < conf.index("limit_conn registry_pushes 65535;")
+    assert "location = /pushes {" in conf
+
+
+def test_scripts_run_beside_the_registry_with_its_rights() -> None:
+    assert processes.identity(PROGRAMS, None) == ()
+    assert processes.identity(PROGRAMS, ROOT)[1:] == ("--reuid", "daemon", "--regid", "www-data", "--clear-groups")
+    programs = Programs("/d/usr/bin/docker-registry", "/usr/sbin/nginx", "/usr/bin/setpriv", ("/d/lib", "/d/usr/lib"))
+    beside = processes.beside(PLACE, programs)
+    assert beside.data == PLACE.data
+    assert beside.variables == {
+        "registry": "/d/usr/bin/docker-registry",
+        "config": f"{PLACE.conf}/registry.yml",
+        "pause": f"{PLACE.behind}/pause",
+        "box": "",
+        "libraries": "/d/lib:/d/usr/lib",
+    }

@@ -1,5 +1,7 @@
 """What the scripts in the registry's container print, read."""
 
+from datetime import datetime, timezone
+
 import pytest
 
 from devreg.model.results import Upload
@@ -39,8 +41,14 @@ def test_usage_and_uploads() -> None:
 )
 def test_blobs_that_clients_were_told_of(request_line: str, found: bool) -> None:
     line = f'172.19.0.1 - - [26/Nov/2026:17:06:01 +0000] "{request_line}" 200 0 "-" "docker"'
-    assert list(storage.asked_for([line])) == ([HEX] if found else [])
-    assert list(storage.asked_for([line.replace(" 200 ", " 404 ")])) == []
+    before, after = (datetime(2026, 11, 26, 17, 6, second, tzinfo=timezone.utc) for second in (1, 2))
+    assert list(storage.asked_for([line], before)) == ([HEX] if found else [])
+    assert list(storage.asked_for([line.replace("26/Nov", "no date")], before)) == ([HEX] if found else [])
+    assert list(storage.asked_for([line.replace(" 200 ", " 404 ")], before)) == []
+    assert list(storage.asked_for([line], after)) == []
+    assert list(storage.asked_for([line.replace("17:06:01 +0000", "19:06:02 +0200")], after)) == (
+        [HEX] if found else []
+    )
 
 
 def test_links() -> None:

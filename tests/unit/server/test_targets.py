@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from devreg.model.rendered import File, Site, Target, untouched
 from devreg.model.server import S3, Listen, Nfs, ServerImages
 from devreg.model.server_tls import Certificate
+from devreg.server import definition
 from devreg.server.targets import files
 
 SITE = Site(ServerImages("registry:2", "nginx:1"), Listen("0.0.0.0", 5000))  # noqa: S104 - nothing listens
@@ -49,8 +50,59 @@ def test_the_unit_is_that_of_the_reference() -> None:
     ):
         assert f"\n{line}\n" in unit
     assert "--volume docker_registry:/var/lib/registry" in unit
-    assert "--publish 127.0.0.1:8082:80 " in unit, "the registry believes whoever reaches it"
+    assert "--publish 127.0.0.1:8082:5000 " in unit, "the registry believes whoever reaches it"
     assert "--network docker_registry " in unit, "other containers reach it on the engine's own"
+
+
+def test_every_target_holds_its_containers_to_what_up_holds_them_to() -> None:
+    site = replace(SITE, memory=2**29)
+    one, other = definition.containers(Listen("0.0.0.0", 5000), site.images, memory=site.memory)  # noqa: S104
+    assert one.scratch == one.capabilities == ()
+    services = YAML(typ="safe").load(texts(Target.COMPOSE, site)["compose.yaml"])["services"]
+    swarm = stack(site)["services"]
+    for each in (one, other):
+        composed, swarmed = services[each.role], swarm[each.role]
+        assert composed["read_only"] is swarmed["read_only"] is True
+        assert composed["cap_drop"] == swarmed["cap_drop"] == ["ALL"]
+        assert composed.get("cap_add", []) == swarmed.get("cap_add", []) == list(each.capabilities)
+        assert (composed["mem_limit"], composed["memswap_limit"], composed["pids_limit"]) == (2**29, 2**29, 4096)
+        assert swarmed["deploy"]["resources"]["limits"] == {"memory": str(2**29), "pids": 4096}
+        assert composed["logging"]["options"] == swarmed["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+        assert [path.partition(":")[0] for path in composed.get("tmpfs", [])] == list(each.scratch)
+        mounts = [mount for mount in swarmed["volumes"] if isinstance(mount, dict)]
+        assert [mount["target"] for mount in mounts if mount["type"] == "tmpfs"] == list(each.scratch)
+        assert composed["entrypoint"] == [word.replace("$", "$$") for word in each.command]
+    unit = texts(Target.SYSTEMD, site)["docker.registry.service"]
+    for option in (
+        "--read-only --cap-drop ALL --security-opt no-new-privileges",
+        f"--memory {2**29} --memory-swap {2**29}",
+        "--pids-limit 4096",
+        "--user 0:101",
+    ):
+        assert f" {option} " in unit
+    assert all("GOMEMLIMIT=" in each for each in (unit, str(services["registry"]), str(swarm["registry"])))
+
+
+@pytest.mark.parametrize("target", [Target.SYSTEMD, Target.COMPOSE, Target.SWARM])
+def test_without_a_limit_of_memory_none_is_written(target: Target) -> None:
+    text = "".join(texts(target).values())
+    assert "GOMEMLIMIT" not in text
+    assert not re.search(r"mem_limit|--memory|memory:", text)
+    assert "4096" in text
+
+
+def test_nginx_of_the_machine_and_the_registry_see_the_same_pause() -> None:
+    found = texts(Target.SYSTEMD)
+    unit, conf = found["docker.registry.service"], found["docker.registry.conf"]
+    assert "\nRuntimeDirectory=docker.registry\n" in unit
+    assert f"--volume /run/docker.registry:{definition.SHARED_FOLDER} " in unit
+    assert "if (-f /run/docker.registry/pause.writes)" in conf
+    assert f"rm -f {definition.SHARED_FOLDER}/pause.*" in unit
+    assert "$$(cat " in unit, "systemd would take a single dollar for a variable"
+    assert "include /etc/nginx/conf.d/docker.registry.push-rule[s];" in conf
+    assert "access_log /var/log/nginx/docker.registry.log combined;" in conf
+    config = YAML(typ="safe").load(found["docker.registry.yml"])
+    assert config["http"]["debug"]["addr"].startswith("127.0.0.1:"), "in its container"
 
 
 def test_the_site_hides_no_other_and_answers_for_any_name_without_one() -> None:
