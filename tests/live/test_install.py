@@ -320,9 +320,10 @@ def test_a_certificate_of_its_own_is_renewed(host: Machine) -> None:
 
 
 def test_uninstall_leaves_the_images_and_users_and_what_was_edited(host: Machine) -> None:
+    devreg(host, "registry", "user", "add", "member", "--push", "team/*", "--password-stdin", input="pa55word\n")
     sh(host, f"echo '# mine' >> {FILES[1]}")
     gone = devreg(host, "registry", "uninstall")
-    assert sorted(gone["data"]["removed"]) == sorted([FILES[0], FILES[2], OWN_CERTIFICATE])
+    assert sorted(gone["data"]["removed"]) == sorted([FILES[0], FILES[2], OWN_CERTIFICATE, RULES_FILE])
     assert gone["data"]["kept"] == [FILES[1], USERS_FILE]
     assert sh(host, f"ls {FILES[1]} {USERS_FILE}")
     assert "docker_registry" in sh(host, "docker volume ls --format '{{.Name}}'")
@@ -332,7 +333,9 @@ def test_uninstall_leaves_the_images_and_users_and_what_was_edited(host: Machine
 
 
 def test_uninstall_with_volumes_takes_everything(host: Machine) -> None:
-    assert devreg(host, *WORDS)["data"]["users"] == [USER], "as they were"
+    assert devreg(host, *WORDS)["data"]["users"] == sorted([USER, "member"]), "as they were"
+    begin = "curl -s -o /dev/null -w '%{http_code}' -X POST -u member:pa55word http://127.0.0.1/v2/%s/blobs/uploads/"
+    assert [sh(host, begin.replace("%s", name)) for name in ("team/x", "x")] == ["202", "403"], "held to their rules"
     assert '"1"' in sh(host, "curl -sS http://127.0.0.1/v2/lab/app/tags/list"), "as it was"
     gone = devreg(host, "registry", "uninstall", "--volumes", "--yes")
     # The users were there before this second install: they go back to how they were.

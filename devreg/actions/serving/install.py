@@ -10,6 +10,7 @@ from pathlib import Path
 
 from devreg.actions.serving import install_change, render, server_runtime, server_tls
 from devreg.actions.serving.install_change import Goal
+from devreg.actions.serving.serve_installed import refuse_other_engine
 from devreg.actions.serving.server_images import ensure
 from devreg.actions.serving.server_lock import server_locked
 from devreg.actions.serving.server_tls import Material
@@ -30,8 +31,8 @@ from devreg.model.server_tls import Certificate, Tls
 from devreg.model.tls import connection
 from devreg.registry import front
 from devreg.registry.client import connect
-from devreg.server import certificates, htpasswd, targets
-from devreg.server.targets import REGISTRY, UNIT, USERS_FILE
+from devreg.server import certificates, htpasswd, push_rules, targets
+from devreg.server.targets import REGISTRY, RULES_FILE, UNIT, USERS_FILE
 
 _ON = UnitState(enabled=True, active=True)
 _START_SECONDS = 60
@@ -41,8 +42,6 @@ _ANSWER_SECONDS = 5
 _FAILURES = 3
 _BEHIND = Address.parse(f"http://{REGISTRY}")
 _DOCKER = Path("/usr/bin/docker")
-# The unit's `docker run` goes there, whatever this user's context is.
-_DEFAULT_ENGINE = ("unix:///var/run/docker.sock", "unix:///run/docker.sock")
 # In nginx's folder only the master reads it, as root.
 _OWN_FILE = Path("/etc/nginx/docker.registry.pem")
 _OWN_CERTIFICATE = Certificate(str(_OWN_FILE), str(_OWN_FILE))
@@ -85,7 +84,7 @@ def install(engine: Engine, wish: Wish, listener: Listener) -> Installed:
         site = replace(wish.site, images=images, ipv6=_IPV6.exists())
         site, material = _certified(site, listener) if wish.self_signed else (site, None)
         users, made = _users(wish)
-        goal = Goal({**_files(site, material), Path(USERS_FILE): Kept(users.encode(), 0o640, 0, group)}, _ON)
+        goal = Goal({**_files(site, material), **_of_users(users, group)}, _ON)
         _refuse_edited(site, wish.force, listener)
         changed = not install_change.reached(goal)
         if changed:
@@ -125,11 +124,7 @@ def refuse_unfit(engine: Engine) -> None:
         raise ServerError("there is no nginx on this machine", hint="`apt-get install nginx`, then try again")
     if not _DOCKER.exists():
         raise ServerError(f"there is no {_DOCKER}", hint="`apt-get install docker.io` (Debian 13: docker-cli too)")
-    if engine.host not in _DEFAULT_ENGINE:
-        raise ServerError(
-            f"the service runs in the machine's own engine, and this is {engine.host}",
-            hint="without DOCKER_HOST and DOCKER_CONTEXT, then try again",
-        )
+    refuse_other_engine(engine)
 
 
 def _refuse_plain(wish: Wish) -> None:
@@ -179,6 +174,15 @@ def _users(wish: Wish) -> tuple[str, str | None]:
         return there, None
     password = htpasswd.generated_password() if wish.password is None else wish.password
     return htpasswd.with_user(there, wish.user, password), password
+
+
+def _of_users(users: str, group: int) -> Mapping[Path, Kept | None]:
+    """The users' file and their rules, which an earlier install may have left in that: nobody is let in without them."""
+    rules, there = push_rules.nginx_map(users), Path(RULES_FILE).exists()
+    return {
+        Path(USERS_FILE): Kept(users.encode(errors="surrogateescape"), 0o640, 0, group),
+        Path(RULES_FILE): Kept(rules.encode(), 0o640, 0, group) if rules or there else None,
+    }
 
 
 def _refuse_edited(site: Site, force: bool, listener: Listener) -> None:

@@ -13,6 +13,7 @@ from devreg.actions.serving.running_container import in_container
 from devreg.actions.serving.running_server import Running
 from devreg.actions.serving.server_up import Wish
 from devreg.engine import networks
+from devreg.engine.client import Engine
 from devreg.host import files, log_files, system_nginx, system_units
 from devreg.host.install_record import InstallRecord, Put
 from devreg.host.state import state_folder
@@ -24,6 +25,8 @@ from devreg.registry import front
 from devreg.server.targets import ACCESS_LOG, UNIT, VOLUME
 
 _ANSWER_SECONDS = 5
+# The unit's `docker run` goes there, whatever this user's context is.
+_DEFAULT_ENGINE = ("unix:///var/run/docker.sock", "unix:///run/docker.sock")
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,29 @@ class Service:
 
     def identity(self) -> str | None:
         """What tells this server from one that is made anew in its place; None when there is none."""
-        return networks.volume_id(open_engine(), VOLUME)
+        return networks.volume_id(machines_engine(), VOLUME)
 
     def running(self) -> Running:
         """The server for those who keep it. Raises ServerError when it does not run."""
         if not system_units.state(UNIT).active:
             raise ServerError(f"{UNIT} does not run", hint=f"`systemctl start {UNIT}`, then try again")
-        return in_container(open_engine(), UNIT, self.files, lambda since: log_files.lines(Path(ACCESS_LOG), since))
+        return in_container(machines_engine(), UNIT, self.files, lambda since: log_files.lines(Path(ACCESS_LOG), since))
+
+
+def machines_engine() -> Engine:
+    """The engine that the service runs in. Raises ServerError for another, EngineUnreachable."""
+    engine = open_engine()
+    refuse_other_engine(engine)
+    return engine
+
+
+def refuse_other_engine(engine: Engine) -> None:
+    """Raise ServerError for an engine that is not the machine's own."""
+    if engine.host not in _DEFAULT_ENGINE:
+        raise ServerError(
+            f"the service runs in the machine's own engine, and this is {engine.host}",
+            hint="without DOCKER_HOST and DOCKER_CONTEXT, then try again",
+        )
 
 
 def installed() -> Service | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from devreg.actions.serving.server_runtime import Server
-from devreg.model.errors import ServerError
+from devreg.model.errors import EngineUnreachable, ServerError
 from devreg.model.results import ServerStatus
 from devreg.server import storage
 
@@ -22,6 +22,6 @@ def state(server: Server) -> ServerStatus:
         inside = server.running()
         free, used, repositories = storage.usage(inside.lines(storage.USAGE, _SECONDS, doing="look at the disk"))
         uploads = storage.uploads(inside.lines(storage.UPLOADS, _SECONDS, doing="look for uploads"))
-    except ServerError:  # an image without the tools, or one that stops just now: the rest is still worth telling
-        return now
+    except (ServerError, EngineUnreachable):
+        return now  # an image without the tools, or one that stops just now: the rest is still worth telling
     return replace(now, free=free, used=used, repositories=repositories, uploads=uploads)

@@ -61,11 +61,12 @@ def uninstall(engine: Engine, *, volumes: bool, listener: Listener) -> Uninstall
 def _goals(put: Put, volumes: bool) -> Mapping[Path, Kept | None]:
     """The files that go back to what they were. Those of users go with the images, and then however they changed."""
     goals: dict[Path, Kept | None] = {}
-    if volumes and kept_files.look(Path(RULES_FILE)):
+    # The rules are made from the users' file, again by the next install.
+    if kept_files.look(Path(RULES_FILE)):
         goals[Path(RULES_FILE)] = None
     for path, digest in put.digests.items():
         was, now = put.before.files[path], kept_files.look(path)
-        if now is None:
+        if now is None or path in goals:
             continue
         if str(path) == USERS_FILE:
             if volumes and (was is None or now.digest == digest):
