@@ -177,7 +177,7 @@ def _users(wish: Wish) -> tuple[str, str | None]:
 
 
 def _of_users(users: str, group: int) -> Mapping[Path, Kept | None]:
-    """The users' file and their rules, which an earlier install may have left in that: nobody is let in without them."""
+    """The users' file and their rules, which an earlier install may have left: nobody is let in without them."""
     rules, there = push_rules.nginx_map(users), Path(RULES_FILE).exists()
     return {
         Path(USERS_FILE): Kept(users.encode(errors="surrogateescape"), 0o640, 0, group),
