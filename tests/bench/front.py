@@ -1,82 +1,97 @@
 """What devreg's nginx costs: pulls, pushes and small answers through it, side by side with a bare registry.
 
-Both registries have the same folder; the one behind nginx listens on a unix socket, as `registry up` has it.
+Both registries have the same folder; the one behind nginx listens on a unix socket, as `registry up` has it. First
+everything is on this machine, where nginx and registry and clients share its processors; then the clients are at the
+other end of a line of 1 Gbit/s.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devreg.model.server import Front, NginxProcess, Store
 from devreg.server import texts
 from devreg.server.definition import BLOBS
 from tests.bench.taking_turns import Side, figures, ratio, take_turns
-from tests.live.conftest import free_port
+from tests.live.conftest import free_port, free_subnet
 from tests.live.lab import processes
+from tests.live.lab.front import free_port_of
+from tests.live.lab.line import line
 from tests.live.lab.plain_registry import Server, plain_registry
 from tests.live.lab.run import need, run
 from tests.live.lab.wire import Wire, basic, digest_of
 
-CLIENTS, MEBIBYTES, REQUESTS = 4, 128, 4000
+CLIENTS, MEBIBYTES, REQUESTS, RATE = 4, 128, 4000, "1gbit"
 USER, PASSWORD = "bench", "bench"
 REPOSITORY = "bench/blobs"
+Work = Callable[["Way"], object]
 
 
 @dataclass(frozen=True)
 class Way:
-    """An address, and the file of headers that lets a client write there."""
+    """An address, the file of headers that lets a client write there, and the words that a client is run by."""
 
     address: str
     headers: Path
+    under: tuple[str, ...] = ()
 
 
 def compare(folder: Path, cache: Path, rounds: int) -> None:
-    """Both ways to one registry, one client after the other and several at once."""
+    """Both ways to one registry, several clients at once."""
     folder.mkdir()
     blob = folder / "blob"
     blob.write_bytes(os.urandom(MEBIBYTES << 20))
-    with plain_registry(folder, cache) as bare, _served(bare, folder) as front:
-        ways = {"bare": Way(bare.address, _headers(folder / "none", {}))}
-        ways["nginx"] = Way(front.address, _headers(folder / "password", basic(USER, PASSWORD)))
+    with line("bench-line", free_subnet(), RATE) as far, _ways(folder, cache, far.host) as ways:
         digest = digest_of(blob.read_bytes())
         _push(ways["bare"], blob, digest, 1)
-        for what, work in (
-            (f"{CLIENTS} pulls of {MEBIBYTES} MiB", lambda way: _pull(way, digest)),
-            (f"{CLIENTS} pushes of {MEBIBYTES} MiB", lambda way: _push(way, blob, digest, CLIENTS)),
-            (f"{REQUESTS} HEADs of a blob", lambda way: _small(way, digest)),
-        ):
-            times = take_turns({name: _side(work, way) for name, way in ways.items()}, rounds)
-            figures(what, times)
-            ratio("nginx / bare", times["nginx"], times["bare"])
+        works = {
+            f"{CLIENTS} pulls of {MEBIBYTES} MiB": lambda way: _pull(way, digest),
+            f"{CLIENTS} pushes of {MEBIBYTES} MiB": lambda way: _push(way, blob, digest, CLIENTS),
+        }
+        small = {f"{REQUESTS} HEADs of a blob": lambda way: _small(way, digest)}
+        _measure("", {**works, **small}, ways, rounds)
+        over = {name: replace(way, under=far.under) for name, way in ways.items()}
+        _measure(f" over {RATE}", works, over, rounds)
+
+
+def _measure(where: str, works: Mapping[str, Work], ways: Mapping[str, Way], rounds: int) -> None:
+    for what, work in works.items():
+        times = take_turns({name: _side(work, way) for name, way in ways.items()}, rounds)
+        figures(what + where, times)
+        ratio("nginx / bare", times["nginx"], times["bare"])
 
 
 @contextmanager
-def _served(bare: Server, folder: Path) -> Iterator[Server]:
-    """What `registry up` runs, over the data of a registry that is there."""
-    store = Store(str(folder / "data"), "unix", str(folder / "socket"))
-    config = folder / "behind.yml"
-    config.write_text(texts.registry(store))
-    command = [*bare.command[:-1], str(config)]
-    pid = processes.spawn(command, env=dict(os.environ), log=folder / "behind.log")
-    try:
-        with _nginx(store, folder) as front:
-            yield front
-    finally:
-        processes.end(pid)
+def _ways(folder: Path, cache: Path, host: str) -> Iterator[dict[str, Way]]:
+    """A registry with nothing before it, and what `registry up` runs over the same data, at that address."""
+    data, port = str(folder / "data"), free_port_of(host)
+    behind = Store(data, "unix", str(folder / "socket"))
+    with plain_registry(folder, cache) as program, ExitStack() as cleaning:
+        for name, store in (("bare", Store(data, "tcp", f"{host}:{port}")), ("behind", behind)):
+            config = folder / f"{name}.yml"
+            config.write_text(texts.registry(store))
+            command = [*program.command[:-1], str(config)]
+            pid = processes.spawn(command, env=dict(os.environ), log=folder / f"{name}.log")
+            cleaning.callback(processes.end, pid)
+        address = cleaning.enter_context(_nginx(behind, folder, host))
+        yield {
+            "bare": Way(f"{host}:{port}", _headers(folder / "none", {})),
+            "nginx": Way(address, _headers(folder / "password", basic(USER, PASSWORD))),
+        }
 
 
 @contextmanager
-def _nginx(store: Store, folder: Path) -> Iterator[Server]:
+def _nginx(store: Store, folder: Path, host: str) -> Iterator[str]:
     port, users, config = free_port(), folder / "htpasswd", folder / "nginx.conf"
     # Cost 8, as devreg writes its users.
     users.write_text(run(need("htpasswd", "apache2-utils"), "-niBC8", USER, input=PASSWORD).stdout)
     front = Front(
-        listen=(f"127.0.0.1:{port}",),
+        listen=(f"{host}:{port}", f"127.0.0.1:{port}"),
         upstream=f"unix:{store.address}",
         users_file=str(users),
         checker=f"127.0.0.1:{free_port()}",
@@ -87,7 +102,7 @@ def _nginx(store: Store, folder: Path) -> Iterator[Server]:
     server = Server(port, [need("nginx", "nginx"), "-c", str(config), "-g", "daemon off;"], folder / "nginx.log")
     server.start()
     try:
-        yield server
+        yield f"{host}:{port}"
     finally:
         server.end()
 
@@ -97,7 +112,7 @@ def _headers(file: Path, headers: dict[str, str]) -> Path:
     return file
 
 
-def _side(work: Callable[[Way], object], way: Way) -> Side:
+def _side(work: Work, way: Way) -> Side:
     @contextmanager
     def side() -> Iterator[Callable[[], object]]:
         yield lambda: work(way)
@@ -107,20 +122,19 @@ def _side(work: Callable[[Way], object], way: Way) -> Side:
 
 def _pull(way: Way, digest: str) -> None:
     url = f"http://{way.address}/v2/{REPOSITORY}/blobs/{digest}"
-    _at_once([("-o", os.devnull, url)] * CLIENTS)
+    _at_once(way, [("-o", os.devnull, url)] * CLIENTS)
 
 
 def _push(way: Way, blob: Path, digest: str, clients: int) -> None:
-    headers = dict(line.split(": ") for line in way.headers.read_text().splitlines())
+    headers = dict(header.split(": ") for header in way.headers.read_text().splitlines())
     wire = Wire(way.address, headers)
     places = [wire.begin_upload(REPOSITORY) for _ in range(clients)]
-    _at_once(
-        [("-T", str(blob), "-H", f"@{way.headers}", f"http://{way.address}{place}&digest={digest}") for place in places]
-    )
+    words = ("-T", str(blob), "-H", f"@{way.headers}")
+    _at_once(way, [(*words, f"http://{way.address}{place}&digest={digest}") for place in places])
 
 
-def _at_once(requests: Sequence[Sequence[str]]) -> None:
-    curl = (need("curl", "curl"), "-sS", "--fail", "--noproxy", "*")
+def _at_once(way: Way, requests: Sequence[Sequence[str]]) -> None:
+    curl = (*way.under, need("curl", "curl"), "-sS", "--fail", "--noproxy", "*")
     clients = [subprocess.Popen([*curl, *words]) for words in requests]
     assert [client.wait() for client in clients] == [0] * len(requests)
 
