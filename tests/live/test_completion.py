@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -81,7 +82,7 @@ def completes(screen: Terminal, line: str, words: list[str]) -> bool:
 
 @pytest.fixture
 def user(devreg: Devreg) -> Devreg:
-    """A user of whose registries something is known."""
+    """A user of whose registries something is known, and whose engine does not answer: it would tell of other images."""
     with NamesCache(devreg.folder / "cache/devreg") as cache:
         default, other = Address.parse(NOBODY), Address.parse("reg.example:5000")
         cache.learn_repositories(default, ["team/app", "busybox", "$(touch pwned)", "`touch pwned`", "a b", "x;y"])
@@ -89,7 +90,7 @@ def user(devreg: Devreg) -> Devreg:
         cache.learn_repositories(other, ["other"])
         cache.learn_tags(other, "other", dict.fromkeys(["new", "old"]))
         cache.learn_images(["local/image:1", "another:2"])
-    return devreg
+    return replace(devreg, host=f"unix://{devreg.folder}/no-engine")
 
 
 @pytest.mark.parametrize("shell", SHELLS)

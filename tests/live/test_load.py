@@ -107,8 +107,8 @@ class Load:
 
     def by_http(self, repository: str, tag: str) -> str:
         layers = [random.Random(f"{repository}:{tag}{size}").randbytes(size) for size in SIZES]  # noqa: S311
-        # A config of its own, as clients send none that is there: while 2.8 takes a blob once more it answers some reads
-        # of it by 500, since it empties the file of the link first.
+        # A config of its own, as clients send none that is there: while 2.8 takes a blob once more it empties the file
+        # of its link, and answers reads of it by 500.
         created = f"2024-01-02T03:04:05.{int(tag):09}Z"
         manifest = self.server.pusher.image(repository, created, layers)
         return self.server.pusher.put_manifest(repository, tag, manifest)
