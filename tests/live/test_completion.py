@@ -82,7 +82,7 @@ def completes(screen: Terminal, line: str, words: list[str]) -> bool:
 
 @pytest.fixture
 def user(devreg: Devreg) -> Devreg:
-    """A user of whose registries something is known, and whose engine does not answer: it would tell of other images."""
+    """A user of whose registries something is known. No engine answers: one would tell of other images."""
     with NamesCache(devreg.folder / "cache/devreg") as cache:
         default, other = Address.parse(NOBODY), Address.parse("reg.example:5000")
         cache.learn_repositories(default, ["team/app", "busybox", "$(touch pwned)", "`touch pwned`", "a b", "x;y"])
