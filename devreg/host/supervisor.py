@@ -140,6 +140,8 @@ class _Refused(ServerError):
 
 
 class _UnixConnection(http.client.HTTPConnection):
+    """supervisor's own transport would wait for an answer for ever."""
+
     def __init__(self, path: Path) -> None:
         super().__init__("supervisord", timeout=_ANSWER_SECONDS)
         self._path = path

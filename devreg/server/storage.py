@@ -45,22 +45,22 @@ _WRITING = re.compile(r'registry_http_in_flight_requests\{handler="(?:blob_uploa
 
 _ROOT = '[ -d "$1/docker/registry/v2/repositories" ] || exit 0; cd "$1/docker/registry/v2" || exit 1'
 
-# Repository, id, bytes, seconds since anything of it was written; separated by tabs.
-_UPLOADS = f"""
+# Repository, id, bytes, seconds since anything of it was written; separated by tabs. $3 is BEGUN or ANY: a
+# registry that cancels an upload leaves the state of its hash behind (2.8), and nobody can go on with that.
+UPLOADS = f"""
 {_ROOT}
-now=$($box date +%%s)
+now=$($box date +%s)
 $box timeout "$2" $box find repositories -type d -name _uploads | while read -r folder; do
   for upload in "$folder"/*; do
-    [ -e "$upload%s" ] || continue
-    last=$($box find "$upload" -exec $box stat -c %%Y {{}} + 2>/dev/null | $box sort -n | $box tail -n 1)
-    size=$($box stat -c %%s "$upload/data" 2>/dev/null || echo 0)
+    [ -e "$upload$3" ] || continue
+    last=$($box find "$upload" -exec $box stat -c %Y {{}} + 2>/dev/null | $box sort -n | $box tail -n 1)
+    size=$($box stat -c %s "$upload/data" 2>/dev/null || echo 0)
     repository=${{folder#repositories/}}
-    printf '%%s\\t%%s\\t%%s\\t%%s\\n' "${{repository%%/_uploads}}" "${{upload##*/}}" "$size" $((now - ${{last:-now}}))
+    printf '%s\\t%s\\t%s\\t%s\\n' "${{repository%/_uploads}}" "${{upload##*/}}" "$size" $((now - ${{last:-now}}))
   done
 done
 """
-# A registry that cancels an upload leaves the state of its hash behind (2.8): nobody can go on with that.
-UPLOADS, ALL_UPLOADS = _UPLOADS % "/startedat", _UPLOADS % ""
+BEGUN, ANY = "/startedat", ""
 
 # Free bytes, bytes used, repositories; a dash for what could not be counted within $2 seconds.
 USAGE = """

@@ -227,6 +227,15 @@ def start_server(admin: Devreg, address: str) -> None:
     admin.ok(*words, "--user", USER, "--password-stdin", input=f"{PASSWORD}\n")
 
 
+@pytest.fixture
+def up(spare_engine: Engine, root: Devreg) -> Iterator[Server]:
+    """A server on `spare_engine` with nothing in it."""
+    address = f"127.0.0.1:{free_port()}"
+    start_server(root, address)
+    yield Server(spare_engine, address)
+    root.ok("registry", "down", "--volumes", "--yes")
+
+
 def copy_server_images(source: Engine, target: Engine) -> None:
     """Give an engine the images that the server of another runs from, so that they are made only once."""
     with closing(source.client()) as have, closing(target.client()) as want:

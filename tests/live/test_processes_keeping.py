@@ -16,7 +16,7 @@ from tests.live.conftest import USER, free_port
 from tests.live.lab.devreg import Devreg
 from tests.live.lab.killed_reload import killed_reload
 from tests.live.lab.run import search_path
-from tests.live.lab.wire import MANIFEST, Wire, basic, digest_of
+from tests.live.lab.wire import Wire, basic, digest_of
 from tests.live.test_server_processes import OWNERS, Server, eventually, owner_of, started
 
 DAY = 86400
@@ -44,20 +44,6 @@ def up(owner: Devreg, home_address: str) -> Iterator[Server]:
         shutil.rmtree(each)
 
 
-def push(server: Server, name: str, tag: str, layer: bytes) -> str:
-    return server.pusher.put_manifest(name, tag, server.pusher.image(name, "2024-01-02T03:04:05Z", [layer]))
-
-
-def pulled(server: Server, name: str, tag: str) -> str:
-    """The digest of an image whose every part is there and right."""
-    got = server.anybody("GET", f"/v2/{name}/manifests/{tag}", {"Accept": MANIFEST})
-    assert got.status == 200, got
-    for each in (got.document["config"], *got.document["layers"]):
-        blob = server.anybody("GET", f"/v2/{name}/blobs/{each['digest']}")
-        assert digest_of(blob.body) == each["digest"]
-    return digest_of(got.body)
-
-
 def grow_old(server: Server) -> None:
     """Everything there came a day ago."""
     for folder, _, files in os.walk(server.folder / "data/docker/registry/v2"):
@@ -78,8 +64,8 @@ def owners(folder: Path) -> set[int]:
 
 
 def test_what_is_in_it(up: Server) -> None:
-    push(up, "app", "1", b"layer" * 10_000)
-    push(up, "team/other", "1", b"layer")
+    up.pusher.push("app", "1", b"layer" * 10_000)
+    up.pusher.push("team/other", "1", b"layer")
     location = up.pusher.begin_upload("app")
     up.pusher("PATCH", location, BLOB, b"some of it")
     state = up.owner.ok("registry", "status", "--json").data
@@ -90,8 +76,8 @@ def test_what_is_in_it(up: Server) -> None:
 
 
 def test_what_was_deleted_is_freed_and_the_rest_stays(up: Server) -> None:
-    push(up, "app", "1", b"a" * 5000)
-    gone = push(up, "app", "2", b"b" * 7000)
+    up.pusher.push("app", "1", b"a" * 5000)
+    gone = up.pusher.push("app", "2", b"b" * 7000)
     assert up.pusher("DELETE", f"/v2/app/manifests/{gone}").status == 202
     young = up.owner.ok("registry", "gc", "--dry-run", "--json").document
     assert (young["changed"], young["data"]["freed"], young["data"]["kept"]) == (False, 0, 2)
@@ -103,7 +89,7 @@ def test_what_was_deleted_is_freed_and_the_rest_stays(up: Server) -> None:
     up.anybody("HEAD", f"/v2/app/blobs/{digest_of(b'b' * 7000)}")
     assert up.owner.ok("registry", "gc", "--json").data["kept"] == 1
     assert up.anybody("GET", f"/v2/app/blobs/{digest_of(b'b' * 7000)}").status == 200
-    assert pulled(up, "app", "1")
+    assert up.anybody.pulled("app", "1")
     assert up.owner.ok("registry", "gc", "--json").document["changed"] is False
 
 
@@ -130,7 +116,7 @@ def test_an_upload_under_way_is_waited_for_or_nothing_is_done(up: Server) -> Non
 
 
 def test_a_long_pull_is_not_waited_for(up: Server) -> None:
-    push(up, "app", "1", b"l" * 2**26)
+    up.pusher.push("app", "1", b"l" * 2**26)
     with closing(HTTPConnection(up.address, timeout=60)) as line:
         line.request("GET", f"/v2/app/blobs/{digest_of(b'l' * 2**26)}")
         answer = line.getresponse()
@@ -163,7 +149,7 @@ def test_a_killed_worker_keeps_nobody_waiting(up: Server) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_pause_ends_with_the_run_whatever_ends_that(up: Server, number: int) -> None:
-    push(up, "app", "1", b"layer")
+    up.pusher.push("app", "1", b"layer")
     run = up.owner.start("registry", "gc")
     until_paused(up)
     assert up.anybody("GET", "/v2/app/tags/list").status == 200
@@ -182,7 +168,7 @@ def test_a_pause_that_the_machine_has_ended_is_over(up: Server) -> None:
 
 def test_a_backup_restores_images_tags_and_users(up: Server) -> None:
     file = up.owner.folder / "backup.tar"
-    first, second = push(up, "team/app", "1", b"a" * 100_000), push(up, "other", "x", b"b")
+    first, second = up.pusher.push("team/app", "1", b"a" * 100_000), up.pusher.push("other", "x", b"b")
     before = owners(up.folder / "data")
     up.owner.ok("registry", "user", "add", "second", "--password-stdin", input="pa55word\n")
     made = up.owner.ok("registry", "backup", str(file), "--json").data
@@ -190,27 +176,27 @@ def test_a_backup_restores_images_tags_and_users(up: Server) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     up.owner.ok("registry", "user", "remove", "second")
     up.owner.fails(24, "registry", "restore", str(file))
-    new = push(up, "new", "1", b"new")
+    new = up.pusher.push("new", "1", b"new")
     whole = file.read_bytes()
     bad = file.with_name("bad.tar")
     for damaged in (whole[:-20_000], whole.replace(b"a" * 100, b"A" * 100, 1)):
         bad.write_bytes(damaged)
         bad.chmod(0o644)
         up.owner.fails(23, "registry", "restore", str(bad), "--replace")
-        assert pulled(up, "new", "1") == new
+        assert up.anybody.pulled("new", "1") == new
     again = up.owner.ok("registry", "restore", str(file), "--replace", "--json").document
     assert (again["changed"], again["data"]) == (True, made)
-    assert (pulled(up, "team/app", "1"), pulled(up, "other", "x")) == (first, second)
+    assert (up.anybody.pulled("team/app", "1"), up.anybody.pulled("other", "x")) == (first, second)
     assert up.anybody("GET", "/v2/new/tags/list").status == 404
     assert up.owner.ok("registry", "user", "list").stdout.split() == sorted([USER, "second"])
     assert owners(up.folder / "data") == before
     assert [each.name for each in (up.folder / "data").iterdir()] == ["docker"]
-    assert push(up, "other", "new", b"e")
+    assert up.pusher.push("other", "new", b"e")
     up.owner.ok("registry", "user", "remove", "second")
 
 
 def test_upgrade_runs_newer_packages_or_the_old_ones_again(up: Server) -> None:
-    pushed = push(up, "app", "1", b"layer")
+    pushed = up.pusher.push("app", "1", b"layer")
     programs = up.folder.parent / "programs"
     same = up.owner.ok("registry", "upgrade", "--json").document
     assert same["changed"] is False
@@ -227,7 +213,7 @@ def test_upgrade_runs_newer_packages_or_the_old_ones_again(up: Server) -> None:
     (changed,) = done["data"]["containers"]
     assert done["changed"] is True
     assert changed["id_before"] != changed["id"] == same["data"]["containers"][0]["id"]
-    assert pulled(up, "app", "1") == pushed
+    assert up.anybody.pulled("app", "1") == pushed
     goes_on = half.one("Location").removeprefix(f"http://{up.address}")
     assert up.pusher("PATCH", goes_on, BLOB, b"second").status == 202
     assert not list(programs.parent.glob("programs.*"))
@@ -258,7 +244,7 @@ exit 0
 
 
 def test_packages_that_do_not_work_give_the_old_ones_back(up: Server) -> None:
-    pushed = push(up, "app", "1", b"layer")
+    pushed = up.pusher.push("app", "1", b"layer")
     folder = up.owner.folder / "bin"
     folder.mkdir()
     (folder / "dpkg-deb").write_text(BROKEN)
@@ -268,6 +254,6 @@ def test_packages_that_do_not_work_give_the_old_ones_back(up: Server) -> None:
     assert "registry does not stay up: a broken release" in failed.stderr
     assert digest_of((up.folder.parent / "programs/usr/bin/docker-registry").read_bytes()) == before
     assert not list(up.folder.parent.glob("programs.*"))
-    assert pulled(up, "app", "1") == pushed
+    assert up.anybody.pulled("app", "1") == pushed
     assert up.owner.ok("registry", "up", "--json").document["changed"] is False
     assert up.pusher("POST", "/v2/app/blobs/uploads/").status == 202

@@ -4,9 +4,8 @@ import os
 import socket
 import ssl
 import stat
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.live.lab.devreg import Devreg
 from tests.live.lab.layouts import multi_platform
 from tests.live.lab.password_service import password_service
 from tests.live.lab.run import need, run
+from tests.live.lab.slow_upload import slow_upload
 from tests.live.lab.wire import Wire, basic
 from tests.live.test_server_processes import NOBODY, OWNERS, Server, eventually, owner_of
 
@@ -164,40 +164,12 @@ def test_rules_made_while_it_is_stopped_hold_once_it_runs(secure: Secure, member
     assert [secure.write(member, SECRET, repository) for repository in ("later", "team/x")] == [202, 403]
 
 
-@contextmanager
-def upload_in_flight(secure: Secure) -> Iterator[None]:
+def upload_in_flight(secure: Secure) -> AbstractContextManager[None]:
     """A request whose body takes as long as the block, and is answered by 202 at its end."""
-    begun, done = threading.Event(), threading.Event()
-    context, address = secure.context, secure.server.address
-    authorization = basic(USER, PASSWORD)["Authorization"]
-    head = secure.curl("-i", "-u", f"{USER}:{PASSWORD}", "-X", "POST", f"https://{address}/v2/slow/blobs/uploads/")
+    begin = f"https://{secure.server.address}/v2/slow/blobs/uploads/"
+    head = secure.curl("-i", "-u", f"{USER}:{PASSWORD}", "-X", "POST", begin)
     (location,) = (line.split()[1] for line in head.splitlines() if line.lower().startswith("location:"))
-    answers: list[bytes] = []
-
-    def send() -> None:
-        plain = socket.create_connection(("127.0.0.1", secure.port), timeout=60)
-        with plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as line:
-            line.sendall(
-                f"PATCH {location.removeprefix(f'https://{address}')} HTTP/1.1\r\nHost: {address}\r\n"
-                f"Authorization: {authorization}\r\nContent-Type: application/octet-stream\r\n"
-                "Transfer-Encoding: chunked\r\n\r\n".encode()
-            )
-            while not done.wait(0.05):
-                line.sendall(b"400\r\n" + b"x" * 1024 + b"\r\n")
-                begun.set()
-            line.sendall(b"0\r\n\r\n")
-            answers.append(line.recv(4096))
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        assert begun.wait(30)
-        yield
-        assert sender.is_alive(), "the upload was dropped"
-    finally:
-        done.set()
-        sender.join(60)
-    assert answers[0].startswith(b"HTTP/1.1 202 "), answers
+    return slow_upload(("127.0.0.1", secure.port), secure.context, location, basic(USER, PASSWORD)["Authorization"])
 
 
 def test_a_certificate_that_ends_soon_is_renewed_while_an_upload_goes_on(

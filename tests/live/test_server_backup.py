@@ -4,38 +4,12 @@ import hashlib
 import json
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 
-import pytest
-
-from tests.live.conftest import PASSWORD, USER, Server, free_port, start_server
+from tests.live.conftest import PASSWORD, USER, Server, start_server
 from tests.live.lab.devreg import Devreg
-from tests.live.lab.engine import Engine
-from tests.live.lab.wire import MANIFEST, digest_of
-
-
-@pytest.fixture
-def up(spare_engine: Engine, root: Devreg) -> Iterator[Server]:
-    address = f"127.0.0.1:{free_port()}"
-    start_server(root, address)
-    yield Server(spare_engine, address)
-    root.ok("registry", "down", "--volumes", "--yes")
-
-
-def push(server: Server, name: str, tag: str, layer: bytes) -> str:
-    return server.pusher.put_manifest(name, tag, server.pusher.image(name, "2024-01-02T03:04:05Z", [layer]))
-
-
-def pulled(server: Server, name: str, tag: str) -> str:
-    """The digest of an image whose every part is there and right."""
-    got = server.anybody("GET", f"/v2/{name}/manifests/{tag}", {"Accept": MANIFEST})
-    assert got.status == 200, got
-    for each in (got.document["config"], *got.document["layers"]):
-        blob = server.anybody("GET", f"/v2/{name}/blobs/{each['digest']}")
-        assert digest_of(blob.body) == each["digest"]
-    return digest_of(got.body)
+from tests.live.lab.wire import MANIFEST
 
 
 def empty(root: Devreg, server: Server) -> None:
@@ -45,9 +19,9 @@ def empty(root: Devreg, server: Server) -> None:
 
 def test_a_backup_restores_images_tags_and_users(up: Server, root: Devreg, tmp_path: Path) -> None:
     file = tmp_path / "backup.tar"
-    first, second = push(up, "team/app", "1", b"a" * 100_000), push(up, "other", "x", b"b")
-    untagged = push(up, "other", "moved", b"c")
-    push(up, "other", "moved", b"d")
+    first, second = up.pusher.push("team/app", "1", b"a" * 100_000), up.pusher.push("other", "x", b"b")
+    untagged = up.pusher.push("other", "moved", b"c")
+    up.pusher.push("other", "moved", b"d")
     root.ok("registry", "user", "add", "second", "--password-stdin", input="pa55word\n")
     made = root.ok("registry", "backup", str(file), "--json").data
     assert (made["repositories"], made["tags"], made["manifests"], made["missing"]) == (2, 3, 4, [])
@@ -57,20 +31,20 @@ def test_a_backup_restores_images_tags_and_users(up: Server, root: Devreg, tmp_p
     again = root.ok("registry", "restore", str(file), "--json").document
     assert again["changed"] is True
     assert again["data"] == made
-    assert (pulled(up, "team/app", "1"), pulled(up, "other", "x")) == (first, second)
+    assert (up.anybody.pulled("team/app", "1"), up.anybody.pulled("other", "x")) == (first, second)
     assert up.anybody("GET", f"/v2/other/manifests/{untagged}", {"Accept": MANIFEST}).status == 200
     assert root.ok("registry", "user", "list").stdout.split() == [USER, "second"]
-    assert push(up, "other", "new", b"e")
-    assert pulled(up, "other", "new")
+    assert up.pusher.push("other", "new", b"e")
+    assert up.anybody.pulled("other", "new")
 
 
 def test_a_full_server_is_refused_unless_told_and_a_bad_backup_changes_nothing(
     up: Server, root: Devreg, tmp_path: Path
 ) -> None:
     file, bad = tmp_path / "backup.tar", tmp_path / "bad.tar"
-    push(up, "old", "1", b"old" * 1000)
+    up.pusher.push("old", "1", b"old" * 1000)
     root.ok("registry", "backup", str(file))
-    new = push(up, "new", "1", b"new")
+    new = up.pusher.push("new", "1", b"new")
     root.fails(24, "registry", "restore", str(file))
     whole = file.read_bytes()
     at = whole.index(b"oldoldold")
@@ -84,10 +58,10 @@ def test_a_full_server_is_refused_unless_told_and_a_bad_backup_changes_nothing(
         bad.write_bytes(damaged)
         failed = root.fails(23, "registry", "restore", str(bad), "--replace")
         assert fault in failed.stderr or "not in it" in failed.stderr or "belongs" in failed.stderr, failed.stderr
-        assert pulled(up, "new", "1") == new
+        assert up.anybody.pulled("new", "1") == new
     root.ok("registry", "restore", str(file), "--replace")
     assert up.anybody("GET", "/v2/new/tags/list").status == 404
-    assert pulled(up, "old", "1")
+    assert up.anybody.pulled("old", "1")
     volume = up.engine.root / "data/volumes/devreg_registry/_data"
     assert [each.name for each in volume.iterdir()] == ["docker"]
 
@@ -100,20 +74,20 @@ def test_an_empty_server(up: Server, root: Devreg, tmp_path: Path) -> None:
     assert (state["repositories"], state["uploads"]) == (0, [])
     assert root.ok("registry", "gc", "--dry-run", "--json").data["blobs"] == 0
     assert root.ok("registry", "backup", str(file), "--json").data["tags"] == 0
-    push(up, "app", "1", b"later")
+    up.pusher.push("app", "1", b"later")
     root.ok("registry", "restore", str(file), "--replace")
     assert up.anybody("GET", "/v2/_catalog").document == {"repositories": []}
-    push(up, "app", "1", b"again")
-    assert pulled(up, "app", "1")
+    up.pusher.push("app", "1", b"again")
+    assert up.anybody.pulled("app", "1")
 
 
 def test_a_backup_through_a_pipe(up: Server, root: Devreg) -> None:
-    push(up, "app", "1", b"layer")
+    up.pusher.push("app", "1", b"layer")
     done = subprocess.run(root.command("registry", "backup", "-"), capture_output=True, check=True)
     assert b"every digest is right" in done.stderr
     empty(root, up)
     subprocess.run(root.command("registry", "restore", "-"), input=done.stdout, check=True)
-    assert pulled(up, "app", "1")
+    assert up.anybody.pulled("app", "1")
 
 
 def test_every_backup_that_is_taken_during_pushes_is_whole(up: Server, root: Devreg, tmp_path: Path) -> None:
@@ -123,7 +97,7 @@ def test_every_backup_that_is_taken_during_pushes_is_whole(up: Server, root: Dev
         number = 0
         while not stop.is_set():
             number += 1
-            pushed.append(push(up, name, str(number), f"{name} {number}".encode() * 2000))
+            pushed.append(up.pusher.push(name, str(number), f"{name} {number}".encode() * 2000))
 
     pushers = [Thread(target=pushing, args=(name,)) for name in ("one", "two", "three")]
     for each in pushers:
@@ -141,7 +115,7 @@ def test_every_backup_that_is_taken_during_pushes_is_whole(up: Server, root: Dev
     assert counts == sorted(counts)
     root.ok("registry", "restore", str(tmp_path / "2.tar"), "--replace")
     for name in ("one", "two", "three"):
-        assert pulled(up, name, "1")
+        assert up.anybody.pulled(name, "1")
 
 
 def _check(file: Path) -> None:

@@ -11,20 +11,11 @@ from threading import Thread
 
 import pytest
 
-from tests.live.conftest import Server, free_port, start_server
+from tests.live.conftest import Server
 from tests.live.lab.devreg import Devreg
-from tests.live.lab.engine import Engine
 from tests.live.lab.wire import LAYER, digest_of
 
 DAY = 86400
-
-
-@pytest.fixture
-def up(spare_engine: Engine, root: Devreg) -> Iterator[Server]:
-    address = f"127.0.0.1:{free_port()}"
-    start_server(root, address)
-    yield Server(spare_engine, address)
-    root.ok("registry", "down", "--volumes", "--yes")
 
 
 def data(server: Server) -> Path:

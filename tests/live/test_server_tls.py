@@ -2,10 +2,9 @@
 
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.live.lab.front import free_port_of
 from tests.live.lab.images import multi_layer_image
 from tests.live.lab.password_service import host_of
 from tests.live.lab.run import need, run
+from tests.live.lab.slow_upload import slow_upload
 from tests.live.lab.wire import basic
 from tests.live.test_server import container_ids
 
@@ -127,42 +127,18 @@ def test_the_keys_are_nobodys_to_read(secure: Secure, root: Devreg) -> None:
     assert "PRIVATE KEY" not in said
 
 
-@contextmanager
-def upload_in_flight(secure: Secure) -> Iterator[None]:
+def upload_in_flight(secure: Secure) -> AbstractContextManager[None]:
     """A request whose body takes as long as the block, and is answered by 202 at its end."""
-    begun, done = threading.Event(), threading.Event()
-    context = ssl.create_default_context(cafile=str(secure.authority))
-    authorization = basic(USER, PASSWORD)["Authorization"]
-    head = secure.curl(
-        "-i", "-u", f"{USER}:{PASSWORD}", "-X", "POST", f"https://{secure.address}/v2/slow/blobs/uploads/"
-    )
+    begin = f"https://{secure.address}/v2/slow/blobs/uploads/"
+    head = secure.curl("-i", "-u", f"{USER}:{PASSWORD}", "-X", "POST", begin)
     (location,) = (line.split()[1] for line in head.splitlines() if line.lower().startswith("location:"))
-    path = location.removeprefix(f"https://{secure.address}")
-    answers: list[bytes] = []
-
-    def send() -> None:
-        plain = socket.create_connection((secure.host, secure.port), timeout=60)
-        with plain, context.wrap_socket(plain, server_hostname=secure.host) as line:
-            line.sendall(
-                f"PATCH {path} HTTP/1.1\r\nHost: {secure.address}\r\nAuthorization: {authorization}\r\n"
-                "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-            )
-            while not done.wait(0.05):
-                line.sendall(b"400\r\n" + b"x" * 1024 + b"\r\n")
-                begun.set()
-            line.sendall(b"0\r\n\r\n")
-            answers.append(line.recv(4096))
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        assert begun.wait(30)
-        yield
-        assert sender.is_alive(), "the upload was dropped"
-    finally:
-        done.set()
-        sender.join(60)
-    assert answers[0].startswith(b"HTTP/1.1 202 "), answers
+    context = ssl.create_default_context(cafile=str(secure.authority))
+    return slow_upload(
+        (secure.host, secure.port),
+        context,
+        location,
+        basic(USER, PASSWORD)["Authorization"],
+    )
 
 
 def test_one_that_ends_soon_is_renewed_while_an_upload_goes_on(

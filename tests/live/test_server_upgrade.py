@@ -6,20 +6,10 @@ from contextlib import closing
 from io import BytesIO
 from threading import Thread
 
-import pytest
-
-from tests.live.conftest import Server, client, free_port, start_server
+from tests.live.conftest import Server, client
 from tests.live.lab.devreg import Devreg
 from tests.live.lab.engine import Engine
 from tests.live.lab.wire import MANIFEST, digest_of
-
-
-@pytest.fixture
-def up(spare_engine: Engine, root: Devreg) -> Iterator[Server]:
-    address = f"127.0.0.1:{free_port()}"
-    start_server(root, address)
-    yield Server(spare_engine, address)
-    root.ok("registry", "down", "--volumes", "--yes")
 
 
 def built(engine: Engine, tag: str, change: str) -> str:

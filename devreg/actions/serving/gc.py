@@ -53,7 +53,7 @@ def _garbage(server: Running, grace: timedelta, listener: Listener) -> tuple[lis
     safe = set(_relied_on(server, grace)) if found else set()
     kept = [blob for blob in found if blob.age <= seconds or blob.hex in safe]
     staying = {blob.hex for blob in kept}
-    uploads = storage.uploads(server.lines(storage.ALL_UPLOADS, _LOOK_SECONDS, doing="look for uploads"))
+    uploads = storage.uploads(server.lines(storage.UPLOADS, _LOOK_SECONDS, storage.ANY, doing="look for uploads"))
     return (
         [blob for blob in found if blob.hex not in staying],
         kept,

@@ -11,16 +11,13 @@ from devreg.actions.serving import serve, server_tls, users
 from devreg.actions.serving.installed_files import InstalledFiles
 from devreg.actions.serving.running_container import in_container
 from devreg.actions.serving.running_server import Running
-from devreg.actions.serving.server_up import Wish
-from devreg.engine import networks
 from devreg.engine.client import Engine
 from devreg.host import files, log_files, system_nginx, system_units
 from devreg.host.install_record import InstallRecord, Put
 from devreg.host.state import state_folder
 from devreg.model.errors import NotFound, RefusedOverwrite, ServerError
 from devreg.model.events import Listener
-from devreg.model.results import ServerStatus, ServerUp
-from devreg.model.server import Listen
+from devreg.model.results import ServerStatus
 from devreg.registry import front
 from devreg.server.targets import ACCESS_LOG, UNIT, VOLUME
 
@@ -39,10 +36,6 @@ class Service:
     def files(self) -> InstalledFiles:
         """What nginx goes by."""
         return InstalledFiles()
-
-    def up(self, _wish: Wish, _listener: Listener) -> ServerUp:
-        """Never: raises RefusedOverwrite."""
-        raise _in_the_way()
 
     def down(self, *, volumes: bool, listener: Listener) -> bool:
         """Never: raises ServerError that says who takes it away."""
@@ -70,10 +63,6 @@ class Service:
             runtime="systemd",
         )
 
-    def published(self) -> Listen | None:
-        """Where nginx listens for it."""
-        return self.put.site.listen
-
     def logs(self, role: str, *, tail: int | None, follow: bool) -> Iterator[bytes]:
         """What the registry wrote into the journal, or nginx of its requests. Raises NotFound for what is not there."""
         if role == "registry":
@@ -83,10 +72,6 @@ class Service:
         if not Path(ACCESS_LOG).exists():
             raise NotFound(f"there is no {ACCESS_LOG}", hint="`devreg registry install` has nginx write it")
         return log_files.read(Path(ACCESS_LOG), tail=tail, follow=follow)
-
-    def identity(self) -> str | None:
-        """What tells this server from one that is made anew in its place; None when there is none."""
-        return networks.volume_id(machines_engine(), VOLUME)
 
     def running(self) -> Running:
         """The server for those who keep it. Raises ServerError when it does not run."""

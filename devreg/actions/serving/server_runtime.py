@@ -15,34 +15,26 @@ from devreg.actions.serving.serve_installed import installed, refuse_installed
 from devreg.actions.serving.serve_processes import Processes
 from devreg.actions.serving.server_files import ServerFiles
 from devreg.actions.serving.server_record import RECORD, RUNTIME
-from devreg.actions.serving.server_up import Wish
 from devreg.engine.client import Engine
 from devreg.host import server_programs
 from devreg.host.state import Record
 from devreg.model.errors import EngineUnreachable, RefusedOverwrite, ServerError, UsageError
 from devreg.model.events import Listener, Step
-from devreg.model.results import ServerStatus, ServerUp
-from devreg.model.server import Listen
+from devreg.model.results import ServerStatus
 from devreg.model.server_processes import Runtime
 
 
 class Server(Protocol):
-    """A registry server, whatever it runs in. See `Containers` and `Processes` for what the methods do and raise."""
+    """A registry server, whatever it runs in, after it was started. `Containers` says what the methods do and raise."""
 
     @property
     def files(self) -> ServerFiles: ...
-
-    def up(self, wish: Wish, listener: Listener) -> ServerUp: ...
 
     def down(self, *, volumes: bool, listener: Listener) -> bool: ...
 
     def status(self) -> ServerStatus: ...
 
-    def published(self) -> Listen | None: ...
-
     def logs(self, role: str, *, tail: int | None, follow: bool) -> Iterator[bytes]: ...
-
-    def identity(self) -> str | None: ...
 
     def running(self) -> Running: ...
 

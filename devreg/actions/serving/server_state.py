@@ -21,7 +21,7 @@ def state(server: Server) -> ServerStatus:
     try:
         inside = server.running()
         free, used, repositories = storage.usage(inside.lines(storage.USAGE, _SECONDS, doing="look at the disk"))
-        uploads = storage.uploads(inside.lines(storage.UPLOADS, _SECONDS, doing="look for uploads"))
+        uploads = storage.uploads(inside.lines(storage.UPLOADS, _SECONDS, storage.BEGUN, doing="look for uploads"))
     except (ServerError, EngineUnreachable):
         return now  # an image without the tools, or one that stops just now: the rest is still worth telling
     return replace(now, free=free, used=used, repositories=repositories, uploads=uploads)

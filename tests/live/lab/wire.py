@@ -93,6 +93,18 @@ class Wire:
         assert done.status == 201, done
         return done.one("Docker-Content-Digest")
 
+    def push(self, repository: str, tag: str, layer: bytes) -> str:
+        """Push an image of one layer; return its digest."""
+        return self.put_manifest(repository, tag, self.image(repository, "2024-01-02T03:04:05Z", [layer]))
+
+    def pulled(self, repository: str, tag: str) -> str:
+        """The digest of an image whose every part is there and right."""
+        got = self("GET", f"/v2/{repository}/manifests/{tag}", {"Accept": MANIFEST})
+        assert got.status == 200, got
+        for each in (got.document["config"], *got.document["layers"]):
+            assert digest_of(self("GET", f"/v2/{repository}/blobs/{each['digest']}").body) == each["digest"]
+        return digest_of(got.body)
+
     def image(self, repository: str, created: str, layers: Iterable[bytes], arch: str = "amd64") -> bytes:
         """Upload all of an image but its manifest; return that."""
         blobs = [{"mediaType": LAYER, **self.put_blob(repository, layer)} for layer in layers]
