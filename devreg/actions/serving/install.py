@@ -10,6 +10,7 @@ from pathlib import Path
 
 from devreg.actions.serving import install_change, render, server_runtime, server_tls
 from devreg.actions.serving.install_change import Goal
+from devreg.actions.serving.installed_files import go_by_files
 from devreg.actions.serving.serve_installed import refuse_other_engine
 from devreg.actions.serving.server_images import ensure
 from devreg.actions.serving.server_lock import server_locked
@@ -219,7 +220,7 @@ def _prove(site: Site, listener: Listener) -> None:
     listener(Step(f"waiting for the registry at {REGISTRY}"))
     _await(_registry_fault, _START_SECONDS)
     listener(Step("telling nginx to read its configuration again"))
-    system_nginx.reread()
+    go_by_files()
     _verify(site)
 
 

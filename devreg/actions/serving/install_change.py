@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from devreg.actions.serving.installed_files import go_by_files
 from devreg.engine import networks
 from devreg.engine.client import Engine
 from devreg.host import files, kept_files, system_nginx, system_units
@@ -150,7 +151,7 @@ def _undo_nginx(before: Before, listener: Listener) -> None:
     except ServerError as error:
         listener(Warn(f"{error}; nginx runs on with what it read before"))
         return
-    system_nginx.reread()
+    go_by_files()
 
 
 def _ours(change: Change, listener: Listener) -> dict[Path, Kept | None]:

@@ -41,9 +41,18 @@ class InstalledFiles:
     def reload(self) -> None:
         """See ServerFiles. One that is stopped reads them when it starts."""
         system_nginx.check()
-        master = system_units.main_process(system_nginx.UNIT)
-        if master:
-            reload_nginx(system_nginx.reread, lambda: processes.titles(master))
+        if system_units.main_process(system_nginx.UNIT):
+            go_by_files()
+
+
+def go_by_files() -> None:
+    """Have the machine's nginx read its files: started where it does not run, else until no worker of before takes a
+    request, with a certificate of before. Raises ServerError."""
+    master = system_units.main_process(system_nginx.UNIT)
+    if master:
+        reload_nginx(system_nginx.reread, lambda: processes.titles(master))
+    else:
+        system_nginx.reread()
 
 
 def _path(file: ServerFile) -> Path:

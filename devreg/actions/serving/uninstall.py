@@ -8,6 +8,7 @@ from pathlib import Path
 from devreg.actions.serving import install_change
 from devreg.actions.serving.install import refuse_unfit
 from devreg.actions.serving.install_change import Goal
+from devreg.actions.serving.installed_files import go_by_files
 from devreg.actions.serving.server_lock import server_locked
 from devreg.engine import networks
 from devreg.engine.client import Engine
@@ -38,7 +39,7 @@ def uninstall(engine: Engine, *, volumes: bool, listener: Listener) -> Uninstall
 
         def finish() -> None:
             if system_units.state(system_nginx.UNIT).active:
-                system_nginx.reread()
+                go_by_files()
             if Path(UNIT_FILE) in goal.files:
                 networks.remove_network(engine, NETWORK)
             if not goal.unit.active:

@@ -15,6 +15,7 @@ case "$verb" in
   show)
     case "$*" in
       *NRestarts*) cat "$unit.failures" 2>/dev/null || echo 0 ;;
+      *MainPID*) cat "$unit.pid" 2>/dev/null || echo 0 ;;
       *) [ ! -e "$unit.enabled" ] || echo UnitFileState=enabled
          [ ! -e "$unit.active" ] && echo ActiveState=inactive || echo ActiveState=active ;;
     esac ;;
